@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jail.h -- the inside of the jail: what a worker program links.
+ *
+ * A worker's main() is:
+ *     jail_enter()   build the jail round this process (it becomes pid 1 of a
+ *                    new pid namespace, in a root of read-only binds)
+ *     ...            warm up: everything here happens inside the jail
+ *     jail_serve()   fork a confined child for every run, for ever
+ * The descriptors it inherits (control socket, shared memory, the policy) are
+ * a private matter of sandbox.c and jail.c.
+ *
+ * Threads: the worker is single-threaded until jail_serve()'s child runs.
+ */
+#ifndef SANDBOX_JAIL_H
+#define SANDBOX_JAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cwm/base/err.h"
+
+struct jail; /* opaque */
+
+/*
+ * Build the jail.  On failure the host has been told why over the control
+ * socket and the caller exits.  argc/argv: main's.
+ */
+enum cwm_rc jail_enter(int argc, char **argv, struct jail **ret_jail,
+                       struct cwm_err *err);
+
+/* Tell the host why the warm-up failed (before jail_serve). */
+void jail_refuse(struct jail *jail, const struct cwm_err *err);
+
+struct jail_run {
+    const uint8_t *request; /* borrowed, lives as long as the child */
+    size_t request_len;
+    uint8_t *shared; /* the shared memory, zeroed, writable */
+    size_t shared_len;
+};
+
+struct jail_callbacks {
+    /* In the parent, before each fork; may be NULL. */
+    void (*before_fork)(void *ctx);
+    /* In the parent, after each fork; may be NULL. */
+    void (*after_fork_parent)(void *ctx);
+    /*
+     * In the child, first thing, still unconfined but already alone (own
+     * descriptors, own session); may be NULL.
+     */
+    void (*after_fork_child)(void *ctx);
+    /*
+     * In the child, fully confined: descriptors 0, 1, 2 are the run's, the
+     * current folder is the empty private one.  Returns the exit status.
+     * Untrusted code runs from here on.
+     */
+    int (*run)(void *ctx, const struct jail_run *run);
+};
+
+/*
+ * Say hello (a text for sandbox_hello()) and serve runs until the host hangs
+ * up; then returns CWM_OK.
+ */
+enum cwm_rc jail_serve(struct jail *jail, const char *hello,
+                       const struct jail_callbacks *callbacks, void *ctx,
+                       struct cwm_err *err);
+
+/*
+ * For use inside a run: fork a scratch process whose effects cannot reach the
+ * run -- descriptors closed or on /dev/null, files read-only, no signals to
+ * others, a copy of the memory -- to evaluate something whose side effects
+ * must be lost.  It is invisible to the run (no SIGCHLD, not in wait()).
+ * Returns 0 in the scratch process, which ends with _exit(); its pid in the
+ * run; -1 with errno when it cannot be had.  The scratch process is killed by
+ * the kernel after `cpu_ms` of CPU time or 4 * cpu_ms of real time.
+ * Memory mapped MAP_SHARED | MAP_ANONYMOUS before the call passes results.
+ */
+pid_t jail_scratch_fork(uint32_t cpu_ms);
+/* Wait for it; the wait status, or -1. */
+int jail_scratch_wait(pid_t pid);
+
+#endif /* SANDBOX_JAIL_H */

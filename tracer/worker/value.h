@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * value.h -- the text of a Python value, straight from the object.
+ *
+ * The text is what repr() gives, made the same on every run
+ * (TRACE_FORMAT section 3), without running any code of the program: exact
+ * built-in types are written from their memory; what repr() of it is known to
+ * do is done here in C; a user-defined __repr__ that can be shown free of
+ * side effects is evaluated by its recipe (pure_repr.c); anything else is
+ * evaluated in a scratch process (contain.c, jail.h).
+ *
+ * Never: takes a reference that outlives the call, changes a reference count
+ * as the program could see it, leaves an exception set, uses the program's
+ * recursion budget, allocates Python objects that the collector tracks
+ * (allocation thresholds are visible through gc), or reads __class__.
+ * The current exception is saved and restored by the hook around the calls.
+ *
+ * Threads: with the GIL held, main thread only.
+ */
+#ifndef TRACER_WORKER_VALUE_H
+#define TRACER_WORKER_VALUE_H
+
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where text goes: a fixed area.  Writers stop at `end`; once `end` is hit
+ * `full` is set and the text is cut there by value_text_render().
+ */
+struct value_out {
+    uint8_t *start;
+    uint8_t *at;
+    uint8_t *end;
+    bool full;
+};
+
+struct value_writer; /* opaque: value.c; caches, limits, scratch memory */
+
+/*
+ * max_value_bytes as in --max-value-bytes.  Called once per run, in the child
+ * before the program's code runs.  NULL when memory is short.
+ */
+struct value_writer *value_writer_new(size_t max_value_bytes);
+void value_writer_free(struct value_writer *w);
+
+/*
+ * For programs' classes with a __repr__ of their own: the program's text
+ * (borrowed for the writer's life) and file name as in co_filename.
+ */
+void value_writer_set_program(struct value_writer *w, const char *source,
+                              size_t source_len, PyObject *filename);
+
+/*
+ * Write the text of `value` (borrowed) to dst[0..capacity).  capacity must be
+ * at least max_value_bytes + 4.  Returns its length; *ret_cut tells whether it
+ * was cut at the limit (it then ends in U+2026 and is at most max_value_bytes
+ * long, the ellipsis included).  Never fails: what cannot be shown becomes
+ * "<unrepresentable NAME object>".
+ */
+size_t value_render(struct value_writer *w, PyObject *value, uint8_t *dst,
+                    size_t capacity, bool *ret_cut);
+
+/*
+ * A fingerprint that lets an unchanged value be recognised without rendering
+ * it again.  value_same() is true only when the text that `value` has now is
+ * certainly the text it had when the snapshot was taken; false means "render
+ * and compare".  A snapshot holds no references.
+ */
+struct value_snapshot {
+    const PyTypeObject *type; /* NULL: no snapshot */
+    const PyObject *object;   /* address only */
+    uint64_t bits;            /* int's or float's value, ... per type */
+    uint64_t extra;
+};
+void value_snapshot(const struct value_writer *w, PyObject *value,
+                    struct value_snapshot *s);
+bool value_same(const struct value_writer *w, PyObject *value,
+                const struct value_snapshot *s);
+
+#endif /* TRACER_WORKER_VALUE_H */
