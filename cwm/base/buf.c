@@ -111,16 +111,15 @@ enum cwm_rc cwm_buf_addf(struct cwm_buf *b, const char *format, ...)
 enum cwm_rc cwm_buf_check(const struct cwm_buf *b, const char *what,
                           struct cwm_err *err)
 {
-    switch (b->failed) {
-    case CWM_OK:
+    if (b->failed == CWM_OK) {
         return CWM_OK;
-    case CWM_LIMIT:
+    }
+    if (b->failed == CWM_LIMIT) {
         return CWM_FAIL(err, CWM_LIMIT, "%s is larger than %zu bytes", what,
                         b->max_bytes);
-    default:
-        return CWM_FAIL(err, b->failed, "could not hold %s: %s", what,
-                        cwm_rc_text(b->failed));
     }
+    return CWM_FAIL(err, b->failed, "could not hold %s: %s", what,
+                    cwm_rc_text(b->failed));
 }
 
 static void put_u4(char *out, unsigned code)
