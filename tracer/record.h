@@ -17,27 +17,45 @@
  *                  stored with release order after each record)
  *     16     48    zero
  *     64     ...   records
- * Numbers in records are unsigned LEB128 ("v"); text is v length + bytes in
- * WTF-8.  A record is one type byte, then:
- *     0x01 NAME    text                    defines the next name id (from 0)
- *     0x02 FUNC    text                    defines the next function id (from
- * 0): its qualified name 0x10 CALL    v func, v activation, v line, v n, n
- * entries 0x11 LINE    v line, v n, n entries 0x12 RETURN  v line, u8 flags (1:
- * suspended by yield or await; 2: value cut), text 0x13 EXCEPT  v line, u8
- * flags (2: value cut), text 0x14 SWITCH  v activation            the events
- * that follow are that activation's 0x20 END     u8 reason, u8 flags (2: result
- * cut; 4: result present; 8: exception present; 16: detail present), [text
- * result] [text exception type, text exception message] [text detail] entry: v
- * (name id << 2 | kind); kind 0: the text is the same as in the previous CALL
- * or LINE of this activation; kind 1: text follows; kind 3: text follows, and
- * was cut at the value limit.  (kind 2: invalid.) Entries stand in the order
- * that TRACE_FORMAT section 2 gives (the order in which names became bound);
- * unbound names are left out. An activation is one call of a function: CALL
- * with an id that is the highest so far plus one starts it, CALL with an
- * earlier id that is suspended resumes it.  A CALL makes its activation the
- * current one, a RETURN hands back to the one that was current before.  A
- * CALL's entries are all of kind 1 or 3 when it starts an activation; when it
- * resumes one kind 0 is allowed.
+ *
+ * Numbers in records are unsigned LEB128 in the fewest bytes ("v"), at most
+ * 2^64 - 1; "text" is v length + bytes in WTF-8.  A record is one type byte,
+ * then:
+ *
+ *     0x01 NAME    text: defines the next name id (from 0)
+ *     0x02 FUNC    text: defines the next function id (from 0), its
+ *                  qualified name
+ *     0x10 CALL    v func, v activation, v line, v n, n entries
+ *     0x11 LINE    v line, v n, n entries
+ *     0x12 RETURN  v line, u8 flags (1: suspended by yield or await;
+ *                  2: value cut), text
+ *     0x13 EXCEPT  v line, u8 flags (2: value cut), text
+ *     0x14 SWITCH  v activation: the events that follow are its
+ *     0x20 END     u8 reason, u8 flags (2: result cut; 4: result present;
+ *                  8: exception present; 16: detail present),
+ *                  [text result] [text exception type, text exception
+ *                  message] [text detail]; nothing follows it
+ *
+ *     entry        v (name id << 2 | kind)
+ *                  kind 0: the text is the same as in the previous CALL or
+ *                          LINE of this activation
+ *                  kind 1: text follows
+ *                  kind 3: text follows, and was cut at the value limit
+ *                  (kind 2 is damage)
+ *
+ * Entries stand in the order that TRACE_FORMAT section 2 gives (the order in
+ * which names became bound), each name at most once; unbound names are left
+ * out.
+ *
+ * An activation is one call of a function.  CALL with an id that is the
+ * highest so far plus one (from 0) starts it, CALL with the id and the
+ * function of an earlier, suspended one resumes it.  The active ones form a
+ * stack: a CALL puts its activation on top (the current one), a RETURN takes
+ * the current one off.  SWITCH names an activation that is on the stack, and
+ * all above it are left without a RETURN; or a suspended one, which is
+ * resumed without a CALL (the interpreter reports none in some cases of
+ * throw() and close()).  A CALL's entries are all of kind 1 or 3 when it
+ * starts an activation; when it resumes one kind 0 is allowed.
  *
  * Threads: none shared.
  */
@@ -101,27 +119,37 @@ enum trace_end_reason {
 
 enum trace_event { TRACE_CALL, TRACE_LINE, TRACE_RETURN, TRACE_EXCEPTION };
 
+/* Text is WTF-8 throughout and lies in the shared memory: borrowed from it. */
 struct trace_local {
-    const uint8_t *name; /* borrowed from the reader: until reader_free */
+    const uint8_t *name;
     size_t name_len;
-    const uint8_t *value; /* full text, borrowed until the next call */
+    const uint8_t *value; /* full text */
     size_t value_len;
-    bool same; /* to be shown as ".." (TRACE_FORMAT section 4) */
+    const uint8_t *old; /* text before; NULL when the name was not bound */
+    size_t old_len;
+    bool changed; /* the text differs from the one before, or there was none */
+    bool same;    /* to be shown as ".." (TRACE_FORMAT section 4) */
     bool cut;
 };
 
 struct trace_frame {
     enum trace_event event;
+    bool suspended;          /* return: by yield or await */
+    bool resumed;            /* call: of an activation that was suspended */
     uint32_t line;           /* 1-based in the program; within its lines */
     uint32_t depth;          /* 0: the entry */
-    const uint8_t *function; /* qualified name; borrowed until reader_free */
+    uint32_t activation;     /* from 0; one call of a function */
+    const uint8_t *function; /* qualified name; WTF-8 */
     size_t function_len;
     const struct trace_local *locals; /* call and line; borrowed, next call */
     size_t n_locals;
+    /* Names that were bound at the activation's previous frame and are not
+     * now: `name`, `old`.  Borrowed, next call. */
+    const struct trace_local *unbound;
+    size_t n_unbound;
     const uint8_t *arg; /* return and exception, else NULL */
     size_t arg_len;
     bool arg_cut;
-    bool suspended; /* return: by yield or await */
 };
 
 struct trace_end {
@@ -136,17 +164,18 @@ struct trace_end {
     size_t detail_len;
     bool damaged;    /* the stream broke a rule: a frame was lost */
     char damage[96]; /* which rule, where */
-    uint64_t n_frames, n_calls, n_lines; /* of the frames given so far */
-    uint64_t n_cut;                      /* values cut at the value limit */
+    uint64_t n_frames, n_calls, n_lines; /* of the whole trace */
+    uint64_t n_cut; /* texts cut at the value limit, as recorded */
 };
 
 struct trace_reader; /* opaque: record_read.c */
 
 /*
  * Open a reader over shared[0..len), which is borrowed until
- * trace_reader_free().  n_lines: lines of the program; a record whose line is
- * 0 or beyond is damage.  Fails: CWM_NOMEM.  A wrong magic is damage: no
- * frames.
+ * trace_reader_free(), and check all of it.  n_lines: lines of the program; a
+ * record whose line is 0 or beyond is damage.  A wrong magic is damage: no
+ * frames.  Memory: at most about 30 bytes for each byte of the stream.
+ * Fails: CWM_NOMEM, CWM_LIMIT (len over 4 GiB).
  */
 enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
                              uint32_t n_lines, struct trace_reader **ret_reader,
@@ -160,13 +189,10 @@ void trace_reader_free(struct trace_reader *r); /* NULL is fine */
 enum cwm_rc trace_reader_next(struct trace_reader *r, struct trace_frame *frame,
                               bool *ret_more, struct cwm_err *err);
 
-/* How the stream ended; valid once trace_reader_next() said false. */
-const struct trace_end *trace_reader_end(const struct trace_reader *r);
+/* Back to the first frame. */
+void trace_reader_rewind(struct trace_reader *r);
 
-/*
- * Peek at the END record without decoding frames: walks the records once.
- * (For the verdict line before the frames are rendered.)
- */
-enum cwm_rc trace_reader_rewind(struct trace_reader *r, struct cwm_err *err);
+/* How the stream ended, and its counts; valid from trace_reader_new() on. */
+const struct trace_end *trace_reader_end(const struct trace_reader *r);
 
 #endif /* TRACER_RECORD_H */
