@@ -44,15 +44,31 @@ enum trace_verdict {
 };
 const char *trace_verdict_text(enum trace_verdict verdict);
 
-struct trace_limits {          /* defaults: trace_limits_default() */
-    uint64_t timeout_ms;       /* CPU time, 5000 */
-    uint64_t wall_ms;          /* real time; 0: 2 * timeout_ms + 1000 */
-    uint64_t memory_mb;        /* 512 */
-    uint64_t disk_mb;          /* 64 */
-    uint64_t max_frames;       /* 10000 */
-    uint64_t max_trace_bytes;  /* 4194304, of records */
-    uint64_t max_output_bytes; /* 1048576, stdout and stderr together */
-    uint64_t max_value_bytes;  /* 65536 */
+/*
+ * field, default, least, most, in bytes (k, M, G may follow), what it is.
+ * The command line calls the fields --timeout-ms and so on, a job's line by
+ * the names here; both take their text, default and range from this table.
+ */
+#define TRACE_LIMIT_TABLE(X)                                                   \
+    X(timeout_ms, 5000, 1, 86400000, false, "CPU time of the run, in ms")      \
+    X(wall_ms, 0, 0, 172800000, false,                                         \
+      "real time of the run, in ms; 0 is 2 * timeout-ms + 1000")               \
+    X(memory_mb, 512, 1, 1048576, false,                                       \
+      "memory that the run may add to the interpreter's, in MiB")              \
+    X(disk_mb, 64, 1, 65536, false, "size of the private folder, in MiB")      \
+    X(max_frames, 10000, 1, 1000000000, false, "frames in the trace")          \
+    X(max_trace_bytes, 4194304, 4096, 2147483648, true,                        \
+      "bytes of trace records that leave the jail")                            \
+    X(max_output_bytes, 1048576, 0, 1073741824, true,                          \
+      "bytes that the program may print, both streams together")               \
+    X(max_value_bytes, 65536, 16, 16777216, true,                              \
+      "bytes of one value's text; longer ones are cut and end in an ellipsis")
+
+struct trace_limits {
+#define TRACE_LIMIT_FIELD(field, fallback, min, max, in_bytes, what)           \
+    uint64_t field;
+    TRACE_LIMIT_TABLE(TRACE_LIMIT_FIELD)
+#undef TRACE_LIMIT_FIELD
 };
 void trace_limits_default(struct trace_limits *ret_limits);
 
@@ -71,8 +87,10 @@ struct trace_job {
 };
 
 struct tracer_options {
-    const char *python;       /* interpreter; NULL: the default worker's */
-    const char *worker_dir;   /* where the workers lie; NULL: beside cwm */
+    const char *python;       /* a path, a command, or a version ("3.10");
+                                 NULL: the default worker's */
+    const char *worker_dir;   /* NULL: $CWM_WORKER_DIR, or beside cwm, or
+                                 in ../libexec/cwm of it */
     uint32_t allow_missing;   /* walls, 1u << enum sandbox_wall */
     uint64_t max_trace_bytes; /* largest of any job: sizes the shared memory */
     bool plain;               /* run without tracing (tests, benchmarks) */
@@ -89,9 +107,17 @@ const char *tracer_python(const struct tracer *t); /* "3.11.2" */
 struct trace_result {
     enum trace_verdict verdict;
     struct trace_summary summary;  /* borrowed from the tracer, see below */
-    struct source *source;         /* borrowed; NULL when it could not be had */
-    struct trace_reader *reader;   /* borrowed; NULL with source */
+    struct source *source;         /* borrowed; empty when undecodable */
+    struct trace_reader *reader;   /* borrowed; without frames if not run */
     struct sandbox_verdict kernel; /* zero when nothing was run */
+    bool undecodable;              /* verdict syntax_error: not even text */
+    uint32_t error_line;           /* syntax_error: where; 0: not known */
+    uint32_t error_column;
+    /*
+     * The worker says that the tracer itself failed (verdict crash, detail
+     * says how).  A hostile program could make it say so: a batch goes on.
+     */
+    bool tracer_failed;
 };
 
 /*

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace.c -- one job through source, sandbox and reader to a verdict.
+ *
+ * Who decides what: the kernel's word on how the process ended comes first
+ * (time, memory, output, a forbidden call, a signal); only where it ended by
+ * itself does the END record count, which the program could have forged.
+ */
+#include "tracer/trace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+#include "tracer/request.h"
+#include "tracer/syscall_name.h"
+#include "tracer/workers.h"
+
+enum {
+    /* Room behind the records for the END record's texts. */
+    END_BYTES = 1 << 20,
+    /* A program and what is written behind it; source.h takes 64 MiB. */
+    MAX_TEXT_BYTES = 80 << 20,
+    /* Threads of a run: pools and asyncio's default executor fit. */
+    MAX_TASKS = 64,
+    /* CPython opens few; the usual soft limit is 1024. */
+    MAX_OPEN_FILES = 256,
+    /* Inodes: bounds the memory that empty files cost the kernel. */
+    MAX_FILES = 4096,
+    MAX_DETAIL_BYTES = 4096
+};
+
+struct tracer {
+    struct sandbox *sandbox; /* owned */
+    struct worker worker;
+    uint64_t max_trace_bytes;
+    bool plain;
+    /* Of the last run: */
+    struct source *source;       /* owned */
+    struct trace_reader *reader; /* owned */
+    struct cwm_buf context;
+    struct cwm_buf wrapped;
+    struct cwm_buf compiled;
+    struct cwm_buf request;
+    struct cwm_buf out;
+    struct cwm_buf err_out;
+    char detail[MAX_DETAIL_BYTES]; /* "" when there is none */
+};
+
+/* How a job is to be run, once its text is understood. */
+struct plan {
+    const struct trace_job *job;
+    const char *entry; /* borrowed from the source; NULL: a script */
+    const char *args;
+    uint32_t entry_line; /* 0: a script */
+    bool traced;
+};
+
+const char *trace_verdict_text(enum trace_verdict verdict)
+{
+    switch (verdict) {
+#define TRACE_VERDICT_CASE(id, number, text)                                   \
+    case TRACE_VERDICT_##id:                                                   \
+        return text;
+        TRACE_VERDICT_TABLE(TRACE_VERDICT_CASE)
+#undef TRACE_VERDICT_CASE
+    }
+    return "verdict without a name";
+}
+
+void trace_limits_default(struct trace_limits *ret_limits)
+{
+#define TRACE_LIMIT_SET(field, fallback, min, max, in_bytes, what)             \
+    ret_limits->field = (fallback);
+    TRACE_LIMIT_TABLE(TRACE_LIMIT_SET)
+#undef TRACE_LIMIT_SET
+}
+
+/* ---- opening ---- */
+
+static void init_buffers(struct tracer *t)
+{
+    cwm_buf_init(&t->context, MAX_TEXT_BYTES);
+    cwm_buf_init(&t->wrapped, MAX_TEXT_BYTES);
+    cwm_buf_init(&t->compiled, MAX_TEXT_BYTES);
+    cwm_buf_init(&t->request, 3UL * MAX_TEXT_BYTES);
+    cwm_buf_init(&t->out, SIZE_MAX / 2);
+    cwm_buf_init(&t->err_out, SIZE_MAX / 2);
+}
+
+enum cwm_rc tracer_open(const struct tracer_options *options,
+                        struct tracer **ret_tracer, struct cwm_err *err)
+{
+    struct tracer *t = cwm_calloc(1, sizeof *t); /* owned until handed over */
+    const char *worker_args[3] = {NULL};
+    struct sandbox_policy policy = {0};
+    enum cwm_rc rc;
+
+    if (!t) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not make a tracer");
+    }
+    init_buffers(t);
+    t->max_trace_bytes = options->max_trace_bytes;
+    t->plain = options->plain;
+    rc = worker_find(options, &t->worker, err);
+    if (rc == CWM_OK) {
+        if (t->worker.python) {
+            worker_args[0] = "--python";
+            worker_args[1] = t->worker.python;
+        }
+        policy.worker_path = t->worker.about.path;
+        policy.read_paths = (const char *const *)t->worker.read_paths;
+        policy.shared_bytes =
+            TRACE_SHARED_HEADER_BYTES + t->max_trace_bytes + END_BYTES;
+        policy.allow_missing = options->allow_missing;
+        policy.worker_args = worker_args;
+        rc = sandbox_open(&policy, &t->sandbox, err);
+    }
+    if (rc == CWM_OK) {
+        *ret_tracer = t;
+        t = NULL;
+    }
+    tracer_close(t);
+    return rc;
+}
+
+/* Drop what the last run left; the buffers keep their memory. */
+static void forget_run(struct tracer *t)
+{
+    trace_reader_free(t->reader);
+    source_free(t->source);
+    t->reader = NULL;
+    t->source = NULL;
+    cwm_buf_clear(&t->context);
+    cwm_buf_clear(&t->wrapped);
+    cwm_buf_clear(&t->compiled);
+    cwm_buf_clear(&t->request);
+    cwm_buf_clear(&t->out);
+    cwm_buf_clear(&t->err_out);
+    t->detail[0] = '\0';
+}
+
+void tracer_close(struct tracer *t)
+{
+    if (!t) {
+        return;
+    }
+    forget_run(t);
+    sandbox_close(t->sandbox);
+    worker_release(&t->worker);
+    cwm_buf_release(&t->context);
+    cwm_buf_release(&t->wrapped);
+    cwm_buf_release(&t->compiled);
+    cwm_buf_release(&t->request);
+    cwm_buf_release(&t->out);
+    cwm_buf_release(&t->err_out);
+    cwm_free(t);
+}
+
+const char *tracer_python(const struct tracer *t)
+{
+    return t->worker.about.version;
+}
+
+/* ---- understanding the job ---- */
+
+/* The first line of an error's message: what follows are hints. */
+static void set_detail(struct tracer *t, const char *text, size_t len)
+{
+    if (len >= sizeof t->detail) {
+        len = sizeof t->detail - 1;
+    }
+    memcpy(t->detail, text, len);
+    t->detail[len] = '\0';
+}
+
+static void set_detail_from(struct tracer *t, const struct cwm_err *err)
+{
+    set_detail(t, err->message, strcspn(err->message, "\n"));
+}
+
+static bool is_about_the_text(enum cwm_rc rc)
+{
+    return rc == CWM_FORMAT || rc == CWM_LIMIT;
+}
+
+/* Put "main" behind the program; the new text replaces the old one. */
+static enum cwm_rc wrap_main(struct tracer *t, const struct trace_job *job,
+                             const char *entry, struct cwm_err *err)
+{
+    struct source *wrapped = NULL;
+    enum cwm_rc rc = source_wrap_main(
+        t->source, entry, job->args ? job->args : "", &t->wrapped, err);
+
+    if (rc == CWM_OK) {
+        rc = source_new(t->wrapped.data, t->wrapped.len, job->name, &wrapped,
+                        err);
+    }
+    if (rc == CWM_OK) {
+        source_free(t->source);
+        t->source = wrapped;
+    }
+    return rc;
+}
+
+/*
+ * Find the entry and set *plan.  CWM_USAGE: there is no such entry, err says
+ * which there are.  CWM_FORMAT: the arguments do not parse.
+ */
+static enum cwm_rc make_plan(struct tracer *t, const struct trace_job *job,
+                             struct plan *plan, struct cwm_err *err)
+{
+    const struct source_def *defs;
+    const char *args = job->args ? job->args : "";
+    size_t n;
+    int def = -1;
+    enum cwm_rc rc = source_entry(t->source, job->entry, &def, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (def < 0 && (job->wrap_main || args[0])) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "no entry is named that the arguments could go to");
+    }
+    if (job->wrap_main) {
+        if (!source_args_parse(args, strlen(args))) {
+            return CWM_FAIL(err, CWM_FORMAT, "cannot parse the arguments '%s'",
+                            args);
+        }
+        defs = source_defs(t->source, &n);
+        rc = wrap_main(t, job, defs[def].qualname, err);
+        if (rc == CWM_OK) {
+            rc = source_entry(t->source, "main", &def, err);
+        }
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        args = "";
+    }
+    defs = source_defs(t->source, &n);
+    plan->entry = def < 0 ? NULL : defs[def].qualname;
+    plan->entry_line = def < 0 ? 0 : defs[def].def_line;
+    plan->args = args;
+    return CWM_OK;
+}
+
+static enum cwm_rc make_context(struct tracer *t, const struct plan *plan,
+                                struct cwm_err *err)
+{
+    uint32_t line =
+        plan->entry ? plan->entry_line : source_first_code_line(t->source);
+
+    return line > 0 ? source_context(t->source, line, &t->context, err)
+                    : CWM_OK;
+}
+
+/* ---- running ---- */
+
+static enum cwm_rc write_request(struct tracer *t, const struct plan *plan,
+                                 struct cwm_err *err)
+{
+    const struct trace_limits *limits = &plan->job->limits;
+    struct trace_request request = {
+        .seed = plan->job->seed,
+        .max_frames = limits->max_frames,
+        .max_trace_bytes = limits->max_trace_bytes,
+        .max_value_bytes = limits->max_value_bytes,
+        .max_output_bytes = limits->max_output_bytes,
+        .entry_line = plan->entry_line,
+        .traced = plan->traced && !t->plain,
+        .entry = plan->entry ? plan->entry : "",
+        .args = plan->args,
+    };
+    bool differs = false;
+    enum cwm_rc rc = CWM_OK;
+
+    request.source = source_text(t->source, &request.source_len);
+    request.entry_len = strlen(request.entry);
+    request.args_len = strlen(request.args);
+    if (plan->entry) {
+        rc = source_without_main_guard(t->source, &t->compiled, &differs, err);
+    }
+    if (rc == CWM_OK && differs) {
+        request.compiled = t->compiled.data;
+        request.compiled_len = t->compiled.len;
+    }
+    return rc == CWM_OK ? trace_request_write(&request, &t->request, err) : rc;
+}
+
+static enum cwm_rc read_nothing(struct tracer *t, struct cwm_err *err)
+{
+    static const uint8_t empty[TRACE_SHARED_HEADER_BYTES] = TRACE_SHARED_MAGIC;
+
+    return trace_reader_new(empty, sizeof empty, 0, &t->reader, err);
+}
+
+static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
+                            const volatile int *cancel,
+                            struct sandbox_verdict *kernel, struct cwm_err *err)
+{
+    const struct trace_job *job = plan->job;
+    const struct trace_limits *limits = &job->limits;
+    struct sandbox_limits walls = {
+        .cpu_ms = limits->timeout_ms,
+        .wall_ms =
+            limits->wall_ms ? limits->wall_ms : 2 * limits->timeout_ms + 1000,
+        .memory_bytes = limits->memory_mb << 20,
+        .disk_bytes = limits->disk_mb << 20,
+        .disk_files = MAX_FILES,
+        .output_bytes = limits->max_output_bytes,
+        .tasks = MAX_TASKS,
+        .open_files = MAX_OPEN_FILES,
+    };
+    const uint8_t *shared;
+    size_t len;
+    enum cwm_rc rc = write_request(t, plan, err);
+
+    if (rc == CWM_OK) {
+        rc = sandbox_run(t->sandbox, t->request.data, t->request.len,
+                         job->stdin_data, job->stdin_len, &walls, cancel,
+                         kernel, &t->out, &t->err_out, err);
+    }
+    if (rc == CWM_OK) {
+        shared = sandbox_shared(t->sandbox, &len);
+        rc = trace_reader_new(shared, len, source_n_lines(t->source),
+                              &t->reader, err);
+    }
+    return rc;
+}
+
+/* ---- the verdict ---- */
+
+/* What the kernel says; false: it ended by itself. */
+static bool judge_kernel(struct tracer *t, const struct sandbox_verdict *kernel,
+                         enum trace_verdict *verdict)
+{
+    const char *signal_name;
+
+    switch (kernel->end) {
+    case SANDBOX_END_EXITED:
+        return false;
+    case SANDBOX_END_SIGNALLED:
+        *verdict = TRACE_VERDICT_CRASH;
+        signal_name = sigabbrev_np(kernel->code);
+        if (signal_name) {
+            snprintf(t->detail, sizeof t->detail, "SIG%s", signal_name);
+        } else {
+            snprintf(t->detail, sizeof t->detail, "signal %d", kernel->code);
+        }
+        return true;
+    case SANDBOX_END_CPU_TIME:
+        *verdict = TRACE_VERDICT_TIMEOUT;
+        set_detail(t, "cpu time", strlen("cpu time"));
+        return true;
+    case SANDBOX_END_WALL_TIME:
+        *verdict = TRACE_VERDICT_TIMEOUT;
+        set_detail(t, "wall time", strlen("wall time"));
+        return true;
+    case SANDBOX_END_MEMORY:
+        *verdict = TRACE_VERDICT_MEMORY;
+        return true;
+    case SANDBOX_END_OUTPUT:
+        *verdict = TRACE_VERDICT_OUTPUT_LIMIT;
+        return true;
+    case SANDBOX_END_DENIED:
+        *verdict = TRACE_VERDICT_DENIED;
+        syscall_name(kernel->code, t->detail, sizeof t->detail);
+        return true;
+    }
+    return false;
+}
+
+/* It ended without an END record. */
+static enum trace_verdict judge_silence(struct tracer *t,
+                                        const struct trace_end *end, int code)
+{
+    if (end->damaged) {
+        snprintf(t->detail, sizeof t->detail, "the trace was damaged: %s",
+                 end->damage);
+        return TRACE_VERDICT_CRASH;
+    }
+    snprintf(t->detail, sizeof t->detail, "%d", code);
+    return TRACE_VERDICT_EXIT;
+}
+
+static enum trace_verdict judge_end(struct tracer *t,
+                                    const struct trace_end *end,
+                                    const struct sandbox_verdict *kernel,
+                                    struct trace_result *result)
+{
+    if (end->detail) {
+        set_detail(t, (const char *)end->detail, end->detail_len);
+    }
+    switch (end->reason) {
+    case TRACE_END_NONE:
+        return judge_silence(t, end, kernel->code);
+    case TRACE_END_OK:
+        return TRACE_VERDICT_OK;
+    case TRACE_END_EXCEPTION:
+    case TRACE_END_MODULE_EXCEPTION:
+        return TRACE_VERDICT_EXCEPTION;
+    case TRACE_END_EXIT:
+        return TRACE_VERDICT_EXIT;
+    case TRACE_END_FRAME_LIMIT:
+        return TRACE_VERDICT_FRAME_LIMIT;
+    case TRACE_END_BYTE_LIMIT:
+        return TRACE_VERDICT_BYTE_LIMIT;
+    case TRACE_END_OUTPUT_LIMIT:
+        return TRACE_VERDICT_OUTPUT_LIMIT;
+    case TRACE_END_SYNTAX_ERROR:
+        if (sscanf(t->detail, "%9u:%9u", &result->error_line,
+                   &result->error_column) < 1) {
+            result->error_line = 0;
+        }
+        return TRACE_VERDICT_SYNTAX_ERROR;
+    case TRACE_END_NO_ENTRY:
+        return TRACE_VERDICT_NO_ENTRY;
+    case TRACE_END_BAD_ARGS:
+        return TRACE_VERDICT_BAD_ARGS;
+    case TRACE_END_MEMORY:
+        return TRACE_VERDICT_MEMORY;
+    case TRACE_END_INTERNAL:
+        result->tracer_failed = true;
+        return TRACE_VERDICT_CRASH;
+    }
+    return TRACE_VERDICT_CRASH;
+}
+
+static void judge(struct tracer *t, struct trace_result *result)
+{
+    const struct trace_end *end = trace_reader_end(t->reader);
+
+    if (!judge_kernel(t, &result->kernel, &result->verdict)) {
+        result->verdict = judge_end(t, end, &result->kernel, result);
+    }
+}
+
+/*
+ * There is no such entry, as far as tree-sitter sees.  Where it also sees a
+ * syntax error the interpreter has to decide which of the two it is: it gets
+ * the text, and nothing is traced.
+ */
+static enum cwm_rc settle_no_entry(struct tracer *t,
+                                   const struct trace_job *job,
+                                   const struct cwm_err *why,
+                                   const volatile int *cancel,
+                                   struct trace_result *result,
+                                   struct cwm_err *err)
+{
+    struct plan probe = {.job = job, .entry = "", .args = "", .entry_line = 1};
+    enum cwm_rc rc = CWM_OK;
+
+    if (source_syntax_error(t->source)) {
+        rc = run_plan(t, &probe, cancel, &result->kernel, err);
+        if (rc == CWM_OK) {
+            judge(t, result);
+            if (result->verdict == TRACE_VERDICT_SYNTAX_ERROR) {
+                return CWM_OK;
+            }
+        }
+        memset(&result->kernel, 0, sizeof result->kernel);
+        trace_reader_free(t->reader);
+        t->reader = NULL;
+        cwm_buf_clear(&t->out);
+        cwm_buf_clear(&t->err_out);
+    }
+    result->verdict = TRACE_VERDICT_NO_ENTRY;
+    set_detail_from(t, why);
+    return rc == CWM_OK ? read_nothing(t, err) : rc;
+}
+
+/* A job that comes to nothing before it is run. */
+static enum cwm_rc settle(struct tracer *t, enum trace_verdict verdict,
+                          const struct cwm_err *why,
+                          struct trace_result *result, struct cwm_err *err)
+{
+    result->verdict = verdict;
+    set_detail_from(t, why);
+    return read_nothing(t, err);
+}
+
+static void fill_summary(struct tracer *t, const struct trace_job *job,
+                         const char *entry, struct trace_result *result)
+{
+    struct trace_summary *s = &result->summary;
+
+    s->id = job->id;
+    s->verdict = trace_verdict_text(result->verdict);
+    s->detail = t->detail[0] ? t->detail : NULL;
+    s->python = tracer_python(t);
+    s->entry = entry;
+    if (t->context.len > 0) {
+        s->context = t->context.data;
+        s->context_len = t->context.len;
+    } else {
+        s->context = source_text(t->source, &s->context_len);
+    }
+    s->stdout_data = (const uint8_t *)(t->out.data ? t->out.data : "");
+    s->stdout_len = t->out.len;
+    s->stderr_data = (const uint8_t *)(t->err_out.data ? t->err_out.data : "");
+    s->stderr_len = t->err_out.len;
+    result->source = t->source;
+    result->reader = t->reader;
+}
+
+/* With t->source there: find the entry, run, judge. */
+static enum cwm_rc run_source(struct tracer *t, const struct trace_job *job,
+                              const volatile int *cancel,
+                              struct trace_result *result,
+                              const char **ret_entry, struct cwm_err *err)
+{
+    struct plan plan = {.job = job, .args = "", .traced = true};
+    struct cwm_err why = {.code = CWM_OK};
+    enum cwm_rc rc = make_plan(t, job, &plan, &why);
+
+    if (rc == CWM_USAGE) {
+        return settle_no_entry(t, job, &why, cancel, result, err);
+    }
+    if (rc == CWM_FORMAT) {
+        return settle(t, TRACE_VERDICT_BAD_ARGS, &why, result, err);
+    }
+    if (rc != CWM_OK) {
+        return CWM_FAIL(err, rc, "%s", why.message);
+    }
+    *ret_entry = plan.entry;
+    rc = make_context(t, &plan, err);
+    if (rc == CWM_OK) {
+        rc = run_plan(t, &plan, cancel, &result->kernel, err);
+    }
+    if (rc == CWM_OK) {
+        judge(t, result);
+    }
+    return rc;
+}
+
+enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
+                       const volatile int *cancel,
+                       struct trace_result *ret_result, struct cwm_err *err)
+{
+    struct trace_result result = {.verdict = TRACE_VERDICT_OK};
+    struct cwm_err why = {.code = CWM_OK};
+    const char *entry = NULL;
+    enum cwm_rc rc;
+
+    forget_run(t);
+    if (job->limits.max_trace_bytes > t->max_trace_bytes) {
+        return CWM_FAIL(err, CWM_LIMIT,
+                        "cannot record %llu bytes: the tracer was opened for "
+                        "%llu",
+                        (unsigned long long)job->limits.max_trace_bytes,
+                        (unsigned long long)t->max_trace_bytes);
+    }
+    rc = source_new(job->source, job->source_len, job->name, &t->source, &why);
+    if (rc == CWM_OK) {
+        rc = run_source(t, job, cancel, &result, &entry, err);
+    } else if (is_about_the_text(rc)) {
+        result.undecodable = true;
+        rc = source_new("", 0, job->name, &t->source, err);
+        if (rc == CWM_OK) {
+            rc = settle(t, TRACE_VERDICT_SYNTAX_ERROR, &why, &result, err);
+        }
+    } else {
+        rc = CWM_FAIL(err, rc, "%s", why.message);
+    }
+    if (rc != CWM_OK) {
+        forget_run(t);
+        return rc;
+    }
+    fill_summary(t, job, entry, &result);
+    *ret_result = result;
+    return CWM_OK;
+}
