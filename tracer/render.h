@@ -2,8 +2,11 @@
 /*
  * render.h -- a checked trace as text: cwm, JSON, pretty.
  *
- * The forms are TRACE_FORMAT.md's (docs/formats.md here), byte for byte.
- * Appends go to a cwm_buf; callers check it.
+ * The forms are docs/formats.md's, byte for byte.  Every renderer appends to
+ * `out`, rewinds the reader first and works without one (NULL: a program that
+ * was not run, no frames).  Fails: CWM_NOMEM; CWM_LIMIT when the text does not
+ * fit into `out`, which then holds a part of it.  A few bytes of records can
+ * stand for a long text (a value shown in full again), so give `out` a limit.
  */
 #ifndef TRACER_RENDER_H
 #define TRACER_RENDER_H
@@ -24,7 +27,7 @@ struct trace_summary {
     const char *detail;  /* NULL: null */
     const char *python;  /* "3.11.2" */
     const char *entry;   /* NULL: null (a script) */
-    const char *context; /* marked program text */
+    const char *context; /* marked program text; NULL with length 0: "" */
     size_t context_len;
     const uint8_t *stdout_data; /* as written; not UTF-8: U+FFFD */
     size_t stdout_len;
@@ -41,8 +44,7 @@ struct render_options {
 /*
  * The text form.  render_cwm() writes
  * <|begin_of_text|><|trace_context_start|>CONTEXT<|frame_sep|> frames
- * <|end_of_text|>; render_cwm_frames() the frames alone.  The reader is
- * rewound first.
+ * <|end_of_text|>; render_cwm_frames() the frames alone.
  */
 enum cwm_rc render_cwm(struct trace_reader *r, const struct source *s,
                        const struct trace_summary *summary, struct cwm_buf *out,
