@@ -23,10 +23,11 @@ enum source_kind { SOURCE_FUNCTION, SOURCE_ASYNC_FUNCTION, SOURCE_CLASS };
 
 struct source_def {
     enum source_kind kind;
-    const char *name;     /* NUL-terminated, owned by the source */
-    const char *qualname; /* Python's: "Class.method", "f.<locals>.g" */
-    uint32_t first_line;  /* of the first decorator, else def_line; 1-based */
-    uint32_t def_line;    /* holds the `def` or `class` keyword */
+    const char *name;         /* NUL-terminated, owned by the source */
+    const char *qualname;     /* Python's: "Class.method", "f.<locals>.g" */
+    uint32_t first_line;      /* of the first decorator, else of `async` or the
+                                 keyword: CPython's co_firstlineno; 1-based */
+    uint32_t def_line;        /* holds the `def` or `class` keyword */
     uint32_t header_end_line; /* holds the colon that ends the signature */
     uint32_t body_line;       /* the body's first statement */
     uint32_t last_line;
