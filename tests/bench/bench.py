@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bench.py --build FOLDER [--quick] [--out FILE] -- the speed claims, measured.
+
+Everything is CPU time (user + system), the contestants take turns in one run,
+the median of the turns counts, and claims are ratios.  Prints a Markdown
+report; --out puts it into FILE too.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHARED = f"{ROOT}/../shared/bench/trace_workload.py"
+PYTHON = "/usr/bin/python3"  # the default worker's
+TRIVIAL = "def f():\n    x = 1\n    return x\n"
+# One line event for each turn, a growing trace: the size is set by n.
+BULK = ("def f(n):\n    s = 'x' * 200\n    for i in range(n):\n"
+        "        s = s[1:] + 'y'\n    return n\n")
+
+
+class Bench:
+    def __init__(self, options):
+        self.build = os.path.abspath(options.build)
+        self.cwm = f"{self.build}/cwm"
+        self.quick = options.quick
+        self.n_flat = 2000 if self.quick else options.jobs
+        self.lines = []
+        self.misses = []
+
+    def say(self, text=""):
+        print(text, flush=True)
+        self.lines.append(text)
+
+    def claim(self, what, value, target, holds):
+        self.say(f"| {what} | {value} | {target} | "
+                 f"{'yes' if holds else '**no**'} |")
+        if not holds:
+            self.misses.append(what)
+
+
+def run(command, **more):
+    """(exit status, stdout, CPU seconds of the process and its children)"""
+    before = os.times()
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, **more)
+    after = os.times()
+    cpu = (after.children_user - before.children_user
+           + after.children_system - before.children_system)
+    if done.returncode not in (0, 1):
+        print(done.stderr.decode(errors="replace"), file=sys.stderr)
+        sys.exit(f"bench: {' '.join(command)}: exit {done.returncode}")
+    return done.returncode, done.stdout.decode(), cpu
+
+
+def spread(values):
+    return f"{statistics.median(values):.3g}" \
+        f" ({min(values):.3g} - {max(values):.3g})"
+
+
+# ---- tracing ---------------------------------------------------------------
+
+def tracing(bench):
+    workload, entry = SHARED, "main"
+    if not os.path.exists(workload):
+        workload = f"{HERE}/workload.py"
+    scale = "20" if bench.quick else "159"
+    turns = 2 if bench.quick else 7
+    null = f"{bench.build}/tests/nullhook.so"
+    seconds = {"plain": [], "null hook": [], "python": [], "cwm run": [],
+               "cwm all": []}
+    n_lines = n_frames = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(turns):
+            for name, hook in (("plain", "plain"), ("null hook", null),
+                               ("python", "python")):
+                got = json.loads(run(
+                    [PYTHON, "-I", f"{HERE}/pytrace.py", hook, workload,
+                     entry, scale, f"{folder}/text"])[1])
+                seconds[name].append(got["cpu_s"])
+                n_lines = got["lines"] or n_lines
+            out = run([f"{bench.build}/bench_trace", workload, entry, scale,
+                       "2"])[1].splitlines()
+            got = json.loads(out[-1])
+            if got["verdict"] != "ok":
+                sys.exit(f"bench: the workload ended as {got['verdict']}")
+            if got["lines"] != n_lines:
+                sys.exit(f"bench: {got['lines']} lines traced, {n_lines} by "
+                         "the tracer in Python: they must see the same")
+            n_frames = got["frames"]
+            seconds["cwm run"].append(got["run_cpu_us"] / 1e6)
+            seconds["cwm all"].append(
+                (got["run_cpu_us"] + got["host_cpu_us"]) / 1e6)
+    middle = {k: statistics.median(v) for k, v in seconds.items()}
+    bench.say("## Tracing\n")
+    bench.say(f"`{os.path.basename(workload)}`, {n_lines} line events, "
+              f"{n_frames} frames, full values, {turns} turns.\n")
+    bench.say("| | CPU s: median (min - max) | M lines/s | times plain |")
+    bench.say("|---|---|---|---|")
+    titles = {"plain": "plain run", "null hook": "C hook that does nothing",
+              "python": "tracer in Python, same text",
+              "cwm run": "cwm: the run in the jail, records written",
+              "cwm all": "cwm: the same, and records checked by the host"}
+    for name, title in titles.items():
+        bench.say(f"| {title} | {spread(seconds[name])} | "
+                  f"{n_lines / middle[name] / 1e6:.2f} | "
+                  f"{middle[name] / middle['plain']:.1f} |")
+    bench.say("\n| claim | measured | target | holds |\n|---|---|---|---|")
+    ratio = middle["python"] / middle["cwm run"]
+    bench.claim("times the rate of the tracer in Python", f"{ratio:.1f}",
+                ">= 15", ratio >= 15)
+    ratio = middle["null hook"] / middle["cwm run"]
+    bench.claim("share of the null hook's rate", f"{ratio:.2f}", ">= 0.2",
+                ratio >= 0.2)
+    bench.say()
+
+
+# ---- small jobs --------------------------------------------------------------
+
+def write_jobs(path, n, source=TRIVIAL, args=""):
+    with open(path, "w", encoding="utf-8") as f:
+        for i in range(n):
+            f.write(json.dumps({"id": str(i), "source": source, "entry": "f",
+                                "args": args}) + "\n")
+
+
+def jobs_command(bench, jobs, out, workers, *more):
+    if os.path.exists(out):
+        os.unlink(out)
+    return [bench.cwm, "trace", "--jobs", jobs, "-o", out, "--workers",
+            str(workers), *more]
+
+
+def small_jobs(bench):
+    n_jobs = 200 if bench.quick else 1000
+    turns = 2 if bench.quick else 5
+    n_bwrap = 5 if bench.quick else 20
+    ours, theirs = [], []
+    bwrap = shutil.which("bwrap")
+    with tempfile.TemporaryDirectory() as folder:
+        jobs, out = f"{folder}/jobs.jsonl", f"{folder}/out.jsonl"
+        write_jobs(jobs, n_jobs)
+        for _ in range(turns):
+            cpu = run(jobs_command(bench, jobs, out, 1))[2]
+            ours.append(cpu / n_jobs * 1000)
+            for _ in range(n_bwrap if bwrap else 0):
+                theirs.append(1000 * run(
+                    [bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc",
+                     "/proc", "--tmpfs", "/tmp", "--unshare-all",
+                     "--die-with-parent", PYTHON, "-c", "pass"])[2])
+    mine = statistics.median(ours)
+    bench.say("## A trivial job, every wall up\n")
+    bench.say(f"{n_jobs} jobs a turn through `cwm trace --jobs`, the start of "
+              f"cwm and its worker shared by all of them; {turns} turns.\n")
+    bench.say("| | CPU ms a job: median (min - max) |\n|---|---|")
+    bench.say(f"| cwm | {spread(ours)} |")
+    if theirs:
+        bench.say(f"| bubblewrap + python3 -c pass | {spread(theirs)} |")
+    bench.say("\n| claim | measured | target | holds |\n|---|---|---|---|")
+    bench.claim("CPU ms a job", f"{mine:.2f}", "<= 1.5", mine <= 1.5)
+    if theirs:
+        ratio = statistics.median(theirs) / mine
+        bench.claim("times cheaper than bubblewrap + python3", f"{ratio:.1f}",
+                    ">= 10", ratio >= 10)
+    else:
+        bench.say("\nbubblewrap is not installed: not compared.")
+    bench.say()
+
+
+# ---- memory over many jobs ---------------------------------------------------
+
+def resident_kb(pid):
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            for line in f:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def flat_memory(bench):
+    samples = []
+    with tempfile.TemporaryDirectory() as folder:
+        jobs, out = f"{folder}/jobs.jsonl", f"{folder}/out.jsonl"
+        write_jobs(jobs, bench.n_flat)
+        started = time.monotonic()
+        child = subprocess.Popen(
+            jobs_command(bench, jobs, out, os.cpu_count()),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def sample():
+            while child.poll() is None:
+                samples.append(resident_kb(child.pid))
+                time.sleep(0.05)
+        thread = threading.Thread(target=sample)
+        thread.start()
+        thread.join()
+        seconds = time.monotonic() - started
+        with open(out, encoding="utf-8") as f:
+            n_out = sum(1 for _ in f)
+    samples = [s for s in samples if s]
+    if n_out != bench.n_flat or len(samples) < 8:
+        sys.exit(f"bench: {n_out} traces of {bench.n_flat} jobs")
+    eighth = len(samples) // 8
+    early = max(samples[eighth:2 * eighth])
+    late = max(samples[-eighth:])
+    bench.say(f"## {bench.n_flat} trivial jobs, {os.cpu_count()} workers\n")
+    bench.say(f"{seconds:.0f} s, {bench.n_flat / seconds:.0f} jobs/s; "
+              f"resident memory of cwm, sampled {len(samples)} times.\n")
+    bench.say("| claim | measured | target | holds |\n|---|---|---|---|")
+    growth = late / early
+    bench.claim("last eighth's peak over second eighth's",
+                f"{late} / {early} KB = {growth:.2f}", "<= 1.1", growth <= 1.1)
+    bench.say()
+
+
+# ---- the cost of a trace's bytes -----------------------------------------------
+
+def cost_of_bytes(bench):
+    turns = 2 if bench.quick else 5
+    n_jobs = 4 if bench.quick else 20
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        jobs, out = f"{folder}/jobs.jsonl", f"{folder}/out.jsonl"
+        for turn in range(turns):
+            for n in (0, 1000, 4000, 16000):
+                write_jobs(jobs, n_jobs, BULK, str(n))
+                cpu = run(jobs_command(bench, jobs, out, 1, "--max-frames",
+                                       "1000000", "--max-trace-bytes",
+                                       "8388608"))[2]
+                sizes.setdefault(n, []).append(cpu / n_jobs)
+                if turn == 0:
+                    sizes[n].append(os.path.getsize(out) / n_jobs)
+    bench.say("## What a trace's bytes cost\n")
+    bench.say("The same program with longer traces; JSON output included.\n")
+    bench.say("| JSON bytes a job | CPU ms a job | ms for each MB |")
+    bench.say("|---|---|---|")
+    rates = {}
+    base = None
+    for n, values in sizes.items():
+        n_bytes = values.pop(1)
+        cpu = statistics.median(values)
+        base = cpu if base is None else base
+        rates[n] = (cpu - base) / (n_bytes / 1e6) * 1000
+        bench.say(f"| {n_bytes:.0f} | {cpu * 1000:.2f} | "
+                  f"{'-' if n == 0 else f'{rates[n]:.2f}'} |")
+    bench.say("\n| claim | measured | target | holds |\n|---|---|---|---|")
+    ratio = rates[16000] / rates[1000]
+    bench.claim("cost of a byte, longest trace over shortest", f"{ratio:.2f}",
+                "<= 1.2", ratio <= 1.2)
+    bench.say()
+
+
+# ---- the report ------------------------------------------------------------------
+
+def machine():
+    name = platform.machine()
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    system = platform.system()
+    with open("/etc/os-release", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("PRETTY_NAME="):
+                system = line.split("=", 1)[1].strip().strip('"')
+    return f"{name}, {os.cpu_count()} cores, {system}, " \
+        f"Linux {platform.release().split('-')[0]}"
+
+
+def commit():
+    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True)
+    return done.stdout.strip() or "no git here"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=f"{ROOT}/build-release")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--jobs", type=int, default=100000)
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    bench = Bench(options)
+    bench.say("# Benchmarks\n")
+    bench.say(f"{datetime.date.today()}, commit {commit()}; {machine()}; "
+              f"CPython {run([PYTHON, '-V'])[1].split()[1]}.")
+    bench.say("CPU time, contestants in turns, medians. "
+              "`./dev bench` measures anew.\n")
+    tracing(bench)
+    small_jobs(bench)
+    cost_of_bytes(bench)
+    flat_memory(bench)
+    if options.out:
+        with open(options.out, "w", encoding="utf-8") as f:
+            f.write("\n".join(bench.lines).rstrip("\n") + "\n")
+    for miss in bench.misses:
+        print(f"bench: the claim does not hold: {miss}", file=sys.stderr)
+    sys.exit(1 if bench.misses and not options.quick else 0)
+
+
+if __name__ == "__main__":
+    main()
