@@ -25,10 +25,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "tracer/worker/value_compat.h"
 
 /*
  * Where text goes: a fixed area.  Writers stop at `end`; once `end` is hit
- * `full` is set and the text is cut there by value_text_render().
+ * `full` is set and the text is cut there by value_render().
  */
 struct value_out {
     uint8_t *start;
@@ -67,17 +70,89 @@ size_t value_render(struct value_writer *w, PyObject *value, uint8_t *dst,
  * A fingerprint that lets an unchanged value be recognised without rendering
  * it again.  value_same() is true only when the text that `value` has now is
  * certainly the text it had when the snapshot was taken; false means "render
- * and compare".  A snapshot holds no references.
+ * and compare".  A snapshot holds no references; an address alone proves
+ * nothing (memory is reused), so all of the value is in the snapshot.
  */
 struct value_snapshot {
     const PyTypeObject *type; /* NULL: no snapshot */
-    const PyObject *object;   /* address only */
-    uint64_t bits;            /* int's or float's value, ... per type */
-    uint64_t extra;
+    uint64_t bits;            /* int, float: the value; str: bytes 0 to 7 */
+    uint64_t extra;           /* str: bytes 8 to 15 */
+    uint32_t tag;             /* int: sign; str: kind and length */
 };
-void value_snapshot(const struct value_writer *w, PyObject *value,
-                    struct value_snapshot *s);
-bool value_same(const struct value_writer *w, PyObject *value,
-                const struct value_snapshot *s);
+
+/* Fills bits, extra and tag; false when `value` is of no such kind. */
+static inline bool value__fingerprint(PyObject *value, struct value_snapshot *s)
+{
+    const PyTypeObject *type = Py_TYPE(value);
+
+    s->type = type;
+    s->bits = 0;
+    s->extra = 0;
+    s->tag = 0;
+    if (type == &PyLong_Type) {
+        bool negative;
+
+        if (!compat_long_small(value, &s->bits, &negative)) {
+            return false;
+        }
+        s->tag = negative;
+        return true;
+    }
+    if (type == &PyUnicode_Type) {
+        int kind;
+        bool ascii;
+        size_t n;
+        const void *data = compat_str_data(value, &kind, &n, &ascii);
+        unsigned char bytes[16] = {0};
+
+        if (!data || n * (size_t)kind > sizeof(bytes)) {
+            return false;
+        }
+        memcpy(bytes, data, n * (size_t)kind);
+        memcpy(&s->bits, bytes, 8);
+        memcpy(&s->extra, bytes + 8, 8);
+        s->tag = (uint32_t)kind << 8 | (uint32_t)n;
+        return true;
+    }
+    if (type == &PyFloat_Type) {
+        double number = PyFloat_AS_DOUBLE(value);
+
+        memcpy(&s->bits, &number, sizeof(s->bits));
+        return true;
+    }
+    if (type == &PyBool_Type) {
+        s->tag = value == Py_True;
+        return true;
+    }
+    if (type == &PyList_Type || type == &PyTuple_Type) {
+        return Py_SIZE(value) == 0;
+    }
+    if (type == &PyDict_Type) {
+        return compat_dict_empty(value);
+    }
+    if (type == &PySet_Type) {
+        return compat_set_empty(value);
+    }
+    return value == Py_None;
+}
+
+static inline void value_snapshot(const struct value_writer *w, PyObject *value,
+                                  struct value_snapshot *s)
+{
+    (void)w;
+    if (!value__fingerprint(value, s)) {
+        s->type = NULL;
+    }
+}
+
+static inline bool value_same(const struct value_writer *w, PyObject *value,
+                              const struct value_snapshot *s)
+{
+    struct value_snapshot now;
+
+    (void)w;
+    return s->type == Py_TYPE(value) && value__fingerprint(value, &now) &&
+           now.bits == s->bits && now.extra == s->extra && now.tag == s->tag;
+}
 
 #endif /* TRACER_WORKER_VALUE_H */
