@@ -96,15 +96,19 @@ static struct cookie find_cookie(const char *data, const char *end)
     return found;
 }
 
-/* CPython compares a cookie with the mark by this name only. */
-static bool names_utf8_exactly(struct cookie c)
+/*
+ * CPython knows these names, and what begins with one and a hyphen
+ * ("utf-8-unix", as an editor writes it), before it asks for a codec.  With a
+ * mark only the first will do.  `want` is in lower case.
+ */
+static bool is_or_begins_with(struct cookie c, const char *want)
 {
-    static const char want[] = "utf-8";
+    size_t len = strlen(want);
 
-    if (c.len < sizeof want - 1) {
+    if (c.len < len) {
         return false;
     }
-    for (size_t i = 0; i < sizeof want - 1; i++) {
+    for (size_t i = 0; i < len; i++) {
         char have = c.name[i] == '_' ? '-' : c.name[i];
 
         if (have >= 'A' && have <= 'Z') {
@@ -114,7 +118,16 @@ static bool names_utf8_exactly(struct cookie c)
             return false;
         }
     }
-    return c.len == sizeof want - 1 || c.name[5] == '-' || c.name[5] == '_';
+    return c.len == len || c.name[len] == '-' || c.name[len] == '_';
+}
+
+static struct cookie normal_name(struct cookie c)
+{
+    if (is_or_begins_with(c, "latin-1") || is_or_begins_with(c, "iso-8859-1") ||
+        is_or_begins_with(c, "iso-latin-1")) {
+        return (struct cookie){"iso-8859-1", 10};
+    }
+    return c;
 }
 
 /* 1-based line of data[at], whatever ends the lines. */
@@ -211,7 +224,7 @@ static enum cwm_rc choose_codec(struct cookie cookie, bool has_mark,
 {
     const struct source__codec *codec;
 
-    if (!cookie.name || names_utf8_exactly(cookie)) {
+    if (!cookie.name || is_or_begins_with(cookie, "utf-8")) {
         *ret_codec = source__codec_find("utf8", 4);
         return CWM_OK;
     }
@@ -221,6 +234,7 @@ static enum cwm_rc choose_codec(struct cookie cookie, bool has_mark,
                         "encoding '%.*s' contradict each other",
                         name, (int)cookie.len, cookie.name);
     }
+    cookie = normal_name(cookie);
     codec = source__codec_find(cookie.name, cookie.len);
     if (!codec) {
         return CWM_FAIL(err, CWM_FORMAT,

@@ -65,9 +65,9 @@ enum cwm_rc source__decode(const char *data, size_t len, const char *name,
  * ts_tree_delete().  Fails: CWM_LIMIT for a text that the parser cannot take
  * safely, CWM_MISSING for a parser that does not fit its grammar.
  */
-typedef struct TSTree TSTree; /* tree-sitter's own name for it */
+struct TSTree; /* tree-sitter's */
 enum cwm_rc source__tree(const char *text, size_t len, const char *name,
-                         TSTree **ret_tree, struct cwm_err *err);
+                         struct TSTree **ret_tree, struct cwm_err *err);
 
 /* source_parse.c: fills defs, markers, guards, error, first_code_line. */
 enum cwm_rc source__parse(struct source *s, struct cwm_err *err);
