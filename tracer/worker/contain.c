@@ -1,37 +1,255 @@
 /* SPDX-License-Identifier: MIT */
-/* contain.c -- see contain.h. */
+/*
+ * contain.c -- see contain.h: the program's side, and the walk in the scratch
+ * process; contain_child.c makes the interpreter fit for it.
+ *
+ * Trust: the shared area may hold anything, since the program's code runs in
+ * the scratch process too; a text of a wrong length counts as none.
+ */
 #include "tracer/worker/contain.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "cwm/base/alloc.h"
+#include "sandbox/jail.h"
+#include "tracer/worker/contain_child.h"
 #include "tracer/worker/value_walk.h"
+
+/*
+ * Line, call and return events of one scratch process: some 20 ms of traced
+ * Python.  A repr() that needs more is not for a trace.
+ */
+#define MAX_EVENTS 200000
+/* For C code, which makes no events; the kernel kills then. */
+#define MAX_CPU_MS 250
+/*
+ * Scratch processes in a run, at about 0.5 ms each: more than a run's time
+ * lets it start, so that the time decides and not this number.
+ */
+#define MAX_PROCESSES 100000
+/* Types that went over the limits; the run has only so much time for them. */
+#define MAX_REFUSED 64
+/* Bytes of a type's name that tell it from others. */
+#define NAME_BYTES 120
+
+enum outcome {
+    OUTCOME_NONE = 0, /* the process died on the way */
+    OUTCOME_TEXT = 1,
+    OUTCOME_FAILED = 2,
+    OUTCOME_OVER_BUDGET = 3,
+};
+
+/* Written by the scratch process, read when it has ended. */
+struct contain_area {
+    volatile uint32_t outcome;
+    volatile uint64_t text_len;
+    char running[NAME_BYTES]; /* type whose repr() runs; "" for none */
+    uint8_t text[];           /* max_bytes + 1 */
+};
 
 struct contain {
     size_t max_bytes;
+    struct contain_area *area; /* owned: shared memory */
+    size_t area_bytes;
+    uint32_t n_processes;
+    uint32_t n_refused;
+    char refused[MAX_REFUSED][NAME_BYTES];
 };
 
 struct contain *contain_new(size_t max_value_bytes)
 {
     struct contain *c = cwm_calloc(1, sizeof(*c)); /* owned */
 
-    if (c) {
-        c->max_bytes = max_value_bytes;
+    if (!c) {
+        return NULL;
+    }
+    c->max_bytes = max_value_bytes;
+    c->area_bytes = sizeof(*c->area) + max_value_bytes + 1;
+    c->area = mmap(NULL, c->area_bytes, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (c->area == MAP_FAILED) {
+        c->area = NULL;
+        contain_free(c);
+        return NULL;
     }
     return c;
 }
 
 void contain_free(struct contain *c)
 {
+    if (!c) {
+        return;
+    }
+    if (c->area) {
+        munmap(c->area, c->area_bytes);
+    }
     cwm_free(c);
+}
+
+/* ---- types that are not tried again ---- */
+
+/* The name, not the address: that is the same on every run. */
+static void copy_name(char name[NAME_BYTES], const PyTypeObject *type)
+{
+    size_t len = strlen(type->tp_name);
+
+    if (len >= NAME_BYTES) {
+        len = NAME_BYTES - 1;
+    }
+    memset(name, 0, NAME_BYTES);
+    memcpy(name, type->tp_name, len);
+}
+
+static bool is_refused(const struct contain *c, const PyTypeObject *type)
+{
+    char name[NAME_BYTES];
+
+    if (c->n_refused == 0) {
+        return false;
+    }
+    copy_name(name, type);
+    for (uint32_t i = 0; i < c->n_refused; i++) {
+        if (memcmp(c->refused[i], name, NAME_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When there is no room left for a name, nothing is tried any more. */
+static void refuse_running(struct contain *c)
+{
+    if (c->area->running[0] == '\0') {
+        return;
+    }
+    if (c->n_refused == MAX_REFUSED) {
+        c->n_processes = MAX_PROCESSES;
+        return;
+    }
+    memcpy(c->refused[c->n_refused++], c->area->running, NAME_BYTES);
+}
+
+/* ---- in the scratch process ---- */
+
+/* "<module 'm' from '/a/path'>" less the path; false for other texts. */
+static bool put_module_text(struct value_writer *w, PyObject *text)
+{
+    static const char *const tails[] = {"' from ", "' (namespace) from "};
+    Py_ssize_t len;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &len);
+
+    if (!utf8) {
+        PyErr_Clear();
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        const char *tail = strstr(utf8, tails[i]);
+
+        if (tail) {
+            value_put(&w->out, utf8, (size_t)(tail - utf8) + 1);
+            value_putc(&w->out, '>');
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_repr(struct value_writer *w, PyObject *value)
+{
+    struct contain *c = w->contain;
+    PyObject *text; /* owned */
+
+    copy_name(c->area->running, Py_TYPE(value));
+    contain_child_bare_stack(w->depth);
+    text = PyObject_Repr(value);
+    c->area->running[0] = '\0';
+    if (!text) {
+        PyErr_Clear();
+        value_fail(w, VALUE_FAILED);
+        return;
+    }
+    if (Py_TYPE(value)->tp_repr == PyModule_Type.tp_repr &&
+        put_module_text(w, text)) {
+        return;
+    }
+    value_put_str_less_addresses(w, text);
 }
 
 void contain_open(struct value_writer *w, PyObject *value)
 {
-    (void)value;
-    value_fail(w, VALUE_UNSAFE);
+    if (is_refused(w->contain, Py_TYPE(value))) {
+        value_fail(w, VALUE_FAILED);
+    } else if (w->is_scratch) {
+        put_repr(w, value);
+    } else {
+        value_fail(w, VALUE_UNSAFE);
+    }
+}
+
+static void over_budget(void *area)
+{
+    ((struct contain_area *)area)->outcome = OUTCOME_OVER_BUDGET;
+    _exit(0);
+}
+
+static void run_scratch(struct value_writer *w, PyObject *value)
+{
+    struct contain_area *area = w->contain->area;
+
+    contain_child_prepare(MAX_EVENTS, over_budget, area);
+    w->is_scratch = true;
+    value_start(w, area->text);
+    value_walk(w, value);
+    area->text_len = (uint64_t)(w->out.at - w->out.start);
+    area->outcome = w->status == VALUE_GOING ? OUTCOME_TEXT : OUTCOME_FAILED;
+    _exit(0);
+}
+
+/* ---- in the program ---- */
+
+static void take_text(struct value_writer *w)
+{
+    const struct contain_area *area = w->contain->area;
+    uint64_t len = area->text_len;
+
+    if (area->outcome != OUTCOME_TEXT || len > w->max_bytes + 1) {
+        value_fail(w, VALUE_FAILED);
+        return;
+    }
+    value_put(&w->out, area->text, len);
 }
 
 void contain_walk(struct value_writer *w, PyObject *value)
 {
-    (void)value;
-    value_fail(w, VALUE_FAILED);
+    struct contain *c = w->contain;
+    int error = errno;
+    pid_t pid;
+    int status;
+
+    if (c->n_processes >= MAX_PROCESSES) {
+        value_fail(w, VALUE_FAILED);
+        return;
+    }
+    c->n_processes++;
+    c->area->outcome = OUTCOME_NONE;
+    c->area->text_len = 0;
+    c->area->running[0] = '\0';
+    pid = jail_scratch_fork(MAX_CPU_MS);
+    if (pid == 0) {
+        run_scratch(w, value);
+    }
+    status = pid < 0 ? -1 : jail_scratch_wait(pid);
+    errno = error;
+    if (c->area->outcome == OUTCOME_OVER_BUDGET ||
+        (status > 0 && WIFSIGNALED(status))) {
+        refuse_running(c);
+    }
+    if (status != 0) {
+        value_fail(w, VALUE_FAILED);
+        return;
+    }
+    take_text(w);
 }

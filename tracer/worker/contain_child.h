@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * contain_child.h -- the interpreter in a scratch process: untraced, alone, its
+ * Python events counted.  Internal to contain.c.
+ */
+#ifndef TRACER_WORKER_CONTAIN_CHILD_H
+#define TRACER_WORKER_CONTAIN_CHILD_H
+
+#include <Python.h>
+
+#include <stdint.h>
+
+/*
+ * First thing in the scratch process.  From now on on_end(ctx) is called when
+ * more than max_events lines, calls and returns of Python code were run; it
+ * does not return.
+ */
+void contain_child_prepare(uint64_t max_events, void (*on_end)(void *ctx),
+                           void *ctx);
+
+/*
+ * The interpreter's recursion counters as they would be if repr() had been
+ * called from a bare stack, `depth` levels ago: what a value's text is must
+ * not depend on how deep the program stands.
+ */
+void contain_child_bare_stack(uint32_t depth);
+
+#endif /* TRACER_WORKER_CONTAIN_CHILD_H */
