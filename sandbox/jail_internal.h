@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jail_internal.h -- what the jail_*.c files share; private to sandbox/.
+ */
+#ifndef SANDBOX_JAIL_INTERNAL_H
+#define SANDBOX_JAIL_INTERNAL_H
+
+#include <linux/filter.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cwm/base/err.h"
+#include "sandbox/jail.h"
+#include "sandbox/protocol.h"
+#include "sandbox/sandbox.h"
+
+/* Scratch processes of a run that may be alive at one time: sums are bounded
+ * by it, and one thread at a time holds the interpreter. */
+#define JAIL_MAX_SCRATCH 2
+
+/* A compiled filter; `code` is owned. */
+struct jail_filter {
+    struct sock_filter *code;
+    unsigned short n_codes;
+};
+
+/*
+ * Memory that a run and pid 1 share, for the end of scratch processes.  The
+ * run can write to it: pid 1 only ever stores there.
+ */
+struct jail_scratch_page {
+    _Atomic uint32_t n_ended; /* futex: scratch processes that have ended */
+    struct {
+        _Atomic int32_t pid;
+        _Atomic int32_t status;
+    } ended[8]; /* a ring: entry n is the nth that ended, modulo 8 */
+};
+
+struct jail {
+    int control_fd;  /* owned */
+    int last_pid_fd; /* owned; -1: pids are not the same every time */
+    int notify_fd;   /* owned; -1: no scratch processes */
+    int child_fd;    /* owned: a signalfd for SIGCHLD */
+    int statm_fd;    /* owned: pid 1's /proc/PID/statm */
+    int ready_fd;    /* owned: an eventfd, 1 when a run's child is confined */
+    uint8_t *shared; /* owned mapping */
+    size_t shared_len;
+    uint64_t address_space_bytes; /* of the warm worker */
+    struct protocol_policy policy;
+    struct sandbox_wall_state walls[SANDBOX_N_WALLS];
+    struct jail_filter run_filters[2];
+    struct jail_filter scratch_filter;
+    int landlock_abi;                  /* 0: none */
+    struct jail_scratch_page *scratch; /* owned mapping */
+};
+
+/* jail_seccomp.c */
+
+/*
+ * Compile the filters: [0] the list of system calls, [1] the gate that lets
+ * clone() through for threads and at jail_scratch_fork()'s one instruction.
+ */
+enum cwm_rc jail__seccomp_compile(struct jail *jail, struct cwm_err *err);
+void jail__seccomp_release(struct jail *jail);
+/* In pid 1, once: have clone() from the scratch instruction asked for. */
+int jail__seccomp_notify(void);
+int jail__seccomp_load(const struct jail_filter *filter);
+
+/* jail_landlock.c: the run's child, before seccomp; -1 with errno. */
+int jail__landlock_restrict(const struct jail *jail);
+
+/* jail_run.c */
+
+/* A run as pid 1 got it from the host. */
+struct jail_order {
+    uint64_t run_id;
+    struct sandbox_limits limits;
+    int fds[RUN_N_FDS]; /* owned */
+};
+
+/* The run's child, from its fork to its end. */
+_Noreturn void jail__run_child(struct jail *jail,
+                               const struct jail_order *order,
+                               const struct jail_callbacks *callbacks,
+                               void *ctx);
+
+/* jail_scratch.c */
+
+/* System calls from known instructions; -errno on failure. */
+long jail__scratch_clone(unsigned long flags, void *stack, int *parent_tid,
+                         int *child_tid, unsigned long tls);
+long jail__scratch_seccomp(unsigned int operation, unsigned int flags,
+                           void *args);
+/* The instructions behind the two. */
+extern const char jail__scratch_clone_ip[];
+extern const char jail__scratch_seccomp_ip[];
+/* The flags that jail_scratch_fork() uses, all the gate lets through. */
+#define JAIL_SCRATCH_CLONE_FLAGS                                               \
+    (CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
+
+/* Tell jail_scratch_fork() which jail it is in; in pid 1 before the fork. */
+void jail__scratch_attach(struct jail *jail);
+/* In pid 1: a scratch process has ended. */
+void jail__scratch_ended(struct jail_scratch_page *page, pid_t pid, int status);
+
+#endif /* SANDBOX_JAIL_INTERNAL_H */

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jail_run.c -- a run's child between its fork and the program: its own
+ * session, descriptors and limits, no rights, Landlock, the filters.
+ *
+ * Cheap on purpose: what can be shared by all runs was built before
+ * (namespaces, root, compiled filters), what is here must be new for each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/jail_build.h"
+#include "sandbox/jail_internal.h"
+
+/* The main thread's stack, as everywhere. */
+#define STACK_BYTES (8u << 20)
+/* What Python's or glibc's own use of mlock() could need. */
+#define MEMLOCK_BYTES (64u << 10)
+/* Queued signals and POSIX timers: kernel memory outside of RLIMIT_AS. */
+#define PENDING_SIGNALS 256
+
+/* The write end of "confined" while everything else is closed. */
+enum { READY_FD = 3 };
+
+static int set_limits(const struct jail *jail,
+                      const struct sandbox_limits *limits)
+{
+    const struct {
+        int resource;
+        rlim_t value;
+    } table[] = {
+        {RLIMIT_AS, jail->address_space_bytes + limits->memory_bytes},
+        {RLIMIT_CORE, 0},
+        /* A backstop: pid 1 measures. */
+        {RLIMIT_CPU, limits->cpu_ms / 1000 + 2},
+        {RLIMIT_FSIZE, limits->disk_bytes},
+        {RLIMIT_NOFILE, limits->open_files},
+        /* Counted in the user namespace: pid 1 and the scratch ones too. */
+        {RLIMIT_NPROC, (rlim_t)limits->tasks + 1 + JAIL_MAX_SCRATCH},
+        {RLIMIT_STACK, STACK_BYTES},
+        {RLIMIT_MEMLOCK, MEMLOCK_BYTES},
+        {RLIMIT_SIGPENDING, PENDING_SIGNALS},
+        {RLIMIT_MSGQUEUE, 0},
+        {RLIMIT_NICE, 0},
+        {RLIMIT_RTPRIO, 0},
+        {RLIMIT_LOCKS, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct rlimit new_limit = {table[i].value, table[i].value};
+        struct rlimit old_limit;
+
+        /* The worker's own hard limit may be lower already. */
+        if (setrlimit(table[i].resource, &new_limit) < 0) {
+            if (getrlimit(table[i].resource, &old_limit) < 0) {
+                return -1;
+            }
+            new_limit.rlim_cur = new_limit.rlim_max = old_limit.rlim_max;
+            if (setrlimit(table[i].resource, &new_limit) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int drop_rights(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0}};
+
+    if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
+        prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0) {
+        return -1;
+    }
+    return (int)syscall(SYS_capset, &head, none);
+}
+
+static int confine(struct jail *jail, const struct sandbox_limits *limits)
+{
+    if (set_limits(jail, limits) < 0) {
+        return -1;
+    }
+    if (jail->landlock_abi > 0 && jail__landlock_restrict(jail) < 0) {
+        return -1;
+    }
+    if (drop_rights() < 0) {
+        return -1;
+    }
+    if (jail->run_filters[0].code) {
+        /* The list lets seccomp() through, which the gate then shuts. */
+        if (jail__seccomp_load(&jail->run_filters[0]) < 0 ||
+            jail__seccomp_load(&jail->run_filters[1]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Descriptors 0, 1, 2 and READY_FD, and nothing else. */
+static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS])
+{
+    int ready = fcntl(jail->ready_fd, F_DUPFD_CLOEXEC, 64);
+
+    if (ready < 0 || dup2(fds[RUN_FD_STDIN], 0) < 0 ||
+        dup2(fds[RUN_FD_STDOUT], 1) < 0 || dup2(fds[RUN_FD_STDERR], 2) < 0 ||
+        dup2(ready, READY_FD) < 0) {
+        return -1;
+    }
+    return close_range(READY_FD + 1, ~0u, 0);
+}
+
+/* The request in memory of the child's own; -1 with errno. */
+static int map_request(int fd, struct jail_run *ret_run)
+{
+    struct stat st;
+    void *data;
+
+    if (fstat(fd, &st) < 0) {
+        return -1;
+    }
+    ret_run->request = (const uint8_t *)"";
+    ret_run->request_len = (size_t)st.st_size;
+    if (st.st_size > 0) {
+        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            return -1;
+        }
+        ret_run->request = data;
+    }
+    return 0;
+}
+
+static void report(uint64_t value)
+{
+    ssize_t n = write(READY_FD, &value, sizeof(value));
+
+    (void)n; /* an eventfd takes it whole, and without it we are unconfined */
+    close(READY_FD);
+}
+
+void jail__run_child(struct jail *jail, const struct jail_order *order,
+                     const struct jail_callbacks *callbacks, void *ctx)
+{
+    struct jail_run run = {.shared = jail->shared,
+                           .shared_len = jail->shared_len};
+    sigset_t none;
+
+    sigemptyset(&none);
+    setsid();
+    if (map_request(order->fds[RUN_FD_REQUEST], &run) < 0 ||
+        take_descriptors(jail, order->fds) < 0 || chdir(JAIL_TMP) < 0) {
+        _exit(127); /* unconfined: pid 1 sees that nothing was reported */
+    }
+    if (callbacks->after_fork_child) {
+        callbacks->after_fork_child(ctx);
+    }
+    if (confine(jail, &order->limits) < 0) {
+        report((uint64_t)errno + 1);
+        _exit(127);
+    }
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    report(1);
+    _exit(callbacks->run(ctx, &run));
+}

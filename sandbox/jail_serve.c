@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jail_serve.c -- pid 1 of the jail: one run after the other.
+ *
+ * For each: a fresh private folder, the same pid as ever, a child; then watch
+ * its clocks, the host's orders and its requests for scratch processes; at the
+ * end kill whatever is in the pid namespace, reap all of it and unmount the
+ * folder, so that the next run finds nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sandbox/jail_build.h"
+#include "sandbox/jail_internal.h"
+
+#define NO_END 0xffffffffu
+
+/* Room for later kernels' larger notifications. */
+#define NOTIFY_BYTES 512
+
+struct watch {
+    struct jail *jail;              /* borrowed */
+    const struct jail_order *order; /* borrowed */
+    pid_t pid;
+    bool ended;         /* `status` is the child's */
+    int status;         /* wait status */
+    uint32_t end;       /* why we kill it, or NO_END */
+    uint32_t n_scratch; /* granted and not ended */
+    bool hung_up;       /* the host is gone */
+    uint64_t start_us;
+    uint64_t cpu_us; /* of what has been reaped */
+    uint64_t max_rss_bytes;
+    clockid_t cpu_clock;
+    long n_cpus;
+};
+
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+
+    if (clock_gettime(clock, &now) < 0) {
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t timeval_us(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+/* The private folder: nothing in it, sized for this run. */
+static int mount_folder(const struct sandbox_limits *limits)
+{
+    char options[96];
+
+    /* One inode is the folder's own; a size of 0 would be no limit. */
+    snprintf(options, sizeof(options), "size=%llu,nr_inodes=%llu,mode=0700",
+             (unsigned long long)(limits->disk_bytes ? limits->disk_bytes : 1),
+             (unsigned long long)limits->disk_files + 1);
+    return mount("cwm", JAIL_TMP, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                 options);
+}
+
+static void note_reaped(struct watch *w, pid_t pid, int status,
+                        const struct rusage *usage)
+{
+    uint64_t rss = (uint64_t)usage->ru_maxrss * 1024;
+
+    w->cpu_us += timeval_us(usage->ru_utime) + timeval_us(usage->ru_stime);
+    if (pid == w->pid) {
+        w->ended = true;
+        w->status = status;
+        w->max_rss_bytes = rss;
+    } else {
+        w->n_scratch -= w->n_scratch > 0;
+        jail__scratch_ended(w->jail->scratch, pid, status);
+    }
+}
+
+/* Reap what has ended (flags WNOHANG) or everything (0). */
+static void reap(struct watch *w, int flags)
+{
+    struct rusage usage;
+    int status;
+
+    for (;;) {
+        pid_t pid = wait4(-1, &status, flags | __WALL, &usage);
+
+        if (pid > 0) {
+            note_reaped(w, pid, status, &usage);
+        } else if (pid == 0 || errno != EINTR) {
+            return;
+        }
+    }
+}
+
+/* The run asks for a scratch process: how many are there? */
+static void answer_scratch(struct watch *w)
+{
+    union {
+        struct seccomp_notif request;
+        struct seccomp_notif_resp answer;
+        char room[NOTIFY_BYTES];
+    } u;
+    uint64_t id;
+
+    memset(&u, 0, sizeof(u));
+    if (ioctl(w->jail->notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &u) < 0) {
+        return; /* the asker is gone */
+    }
+    id = u.request.id;
+    reap(w, WNOHANG);
+    memset(&u, 0, sizeof(u));
+    u.answer.id = id;
+    if (w->n_scratch < JAIL_MAX_SCRATCH && !w->ended) {
+        u.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    } else {
+        u.answer.error = -EAGAIN;
+    }
+    if (ioctl(w->jail->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &u) == 0 &&
+        u.answer.error == 0) {
+        w->n_scratch++;
+    }
+}
+
+static void take_order(struct watch *w)
+{
+    struct message m;
+
+    if (protocol_receive(w->jail->control_fd, &m, NULL, NULL) != CWM_OK) {
+        w->hung_up = true;
+    } else if (m.type == MESSAGE_KILL && m.run_id == w->order->run_id &&
+               w->end == NO_END) {
+        w->end = m.u.end;
+    }
+}
+
+/*
+ * Over a limit of time?  Else until when to sleep: the child cannot be over
+ * its CPU limit before all CPUs have worked for what it has left.
+ */
+static int64_t check_clocks(struct watch *w)
+{
+    const struct sandbox_limits *limits = &w->order->limits;
+    uint64_t wall = clock_us(CLOCK_MONOTONIC) - w->start_us;
+    uint64_t cpu = clock_us(w->cpu_clock) + w->cpu_us;
+    uint64_t wall_left;
+    uint64_t cpu_left;
+
+    if (cpu > limits->cpu_ms * 1000) {
+        w->end = SANDBOX_END_CPU_TIME;
+        return 0;
+    }
+    if (wall > limits->wall_ms * 1000) {
+        w->end = SANDBOX_END_WALL_TIME;
+        return 0;
+    }
+    wall_left = limits->wall_ms * 1000 - wall;
+    cpu_left = (limits->cpu_ms * 1000 - cpu) / (uint64_t)w->n_cpus;
+    if (cpu_left > wall_left) {
+        cpu_left = wall_left;
+    }
+    return cpu_left < 1000 ? 1000 : (int64_t)cpu_left;
+}
+
+static void watch_child(struct watch *w)
+{
+    struct pollfd fds[] = {
+        {w->jail->control_fd, POLLIN, 0},
+        {w->jail->child_fd, POLLIN, 0},
+        {w->jail->notify_fd, POLLIN, 0},
+    };
+    struct signalfd_siginfo info;
+
+    while (!w->ended && !w->hung_up && w->end == NO_END) {
+        int64_t left_us = check_clocks(w);
+        struct timespec timeout = {left_us / 1000000,
+                                   (left_us % 1000000) * 1000};
+
+        if (w->end != NO_END || ppoll(fds, 3, &timeout, NULL) <= 0) {
+            continue;
+        }
+        if (fds[1].revents) {
+            while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
+            }
+            reap(w, WNOHANG);
+        }
+        if (fds[2].revents & POLLIN) {
+            answer_scratch(w);
+        }
+        if (fds[0].revents) {
+            take_order(w);
+        }
+    }
+    /* Nothing else lives in this pid namespace. */
+    kill(-1, SIGKILL);
+    reap(w, 0);
+    while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
+    }
+}
+
+static struct sandbox_verdict decide(const struct watch *w, uint64_t wall_us)
+{
+    struct sandbox_verdict v = {.end = SANDBOX_END_EXITED,
+                                .cpu_us = w->cpu_us,
+                                .wall_us = wall_us,
+                                .max_rss_bytes = w->max_rss_bytes};
+
+    if (w->end != NO_END) {
+        v.end = (enum sandbox_end)w->end;
+    } else if (w->cpu_us > w->order->limits.cpu_ms * 1000) {
+        v.end = SANDBOX_END_CPU_TIME;
+    } else if (WIFSIGNALED(w->status) && WTERMSIG(w->status) == SIGSYS) {
+        v.end = SANDBOX_END_DENIED;
+        v.code = -1;
+    } else if (WIFSIGNALED(w->status)) {
+        v.end = SANDBOX_END_SIGNALLED;
+        v.code = WTERMSIG(w->status);
+    } else {
+        v.code = WEXITSTATUS(w->status);
+    }
+    return v;
+}
+
+static pid_t fork_child(struct jail *jail, const struct jail_order *order,
+                        const struct jail_callbacks *callbacks, void *ctx)
+{
+    pid_t pid;
+
+    memset(jail->scratch, 0, sizeof(*jail->scratch));
+    if (callbacks->before_fork) {
+        callbacks->before_fork(ctx);
+    }
+    /* The next pid is 2, as for every run.  Where that cannot be set pids
+     * count on, which only programs that print them can tell. */
+    if (jail->last_pid_fd >= 0 && pwrite(jail->last_pid_fd, "1", 1, 0) < 0) {
+        close(jail->last_pid_fd);
+        jail->last_pid_fd = -1;
+    }
+    pid = fork();
+    if (pid == 0) {
+        jail__run_child(jail, order, callbacks, ctx);
+    }
+    if (callbacks->after_fork_parent) {
+        callbacks->after_fork_parent(ctx);
+    }
+    return pid;
+}
+
+static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
+                             const struct jail_callbacks *callbacks, void *ctx,
+                             struct cwm_err *err)
+{
+    struct watch w = {.jail = jail, .order = order, .end = NO_END};
+    struct message m;
+    uint64_t ready = 0;
+
+    w.n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    w.n_cpus = w.n_cpus > 0 ? w.n_cpus : 1;
+    w.start_us = clock_us(CLOCK_MONOTONIC);
+    if (mount_folder(&order->limits) < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM,
+                        "could not mount the private folder: %s",
+                        strerror(errno));
+    }
+    w.pid = fork_child(jail, order, callbacks, ctx);
+    for (int i = 0; i < RUN_N_FDS; i++) {
+        close(order->fds[i]);
+    }
+    if (w.pid < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not fork a run: %s",
+                        strerror(errno));
+    }
+    clock_getcpuclockid(w.pid, &w.cpu_clock);
+    watch_child(&w);
+    umount2(JAIL_TMP, MNT_DETACH);
+    if (w.hung_up) {
+        return CWM_FAIL(err, CWM_CANCELLED, "the other side has hung up");
+    }
+    if ((read(jail->ready_fd, &ready, sizeof(ready)) < 0 || ready != 1) &&
+        w.end == NO_END) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not confine a run: %s",
+                        ready > 1 ? strerror((int)ready - 1)
+                                  : "its child ended early");
+    }
+    protocol_message_init(&m, MESSAGE_RESULT, NULL);
+    m.run_id = order->run_id;
+    m.u.verdict = decide(&w, clock_us(CLOCK_MONOTONIC) - w.start_us);
+    return protocol_send(jail->control_fd, &m, NULL, 0, err);
+}
+
+/* From statm: the address space that the warm worker has already. */
+static uint64_t address_space(int statm_fd)
+{
+    char text[64] = "";
+
+    if (pread(statm_fd, text, sizeof(text) - 1, 0) <= 0) {
+        return 0;
+    }
+    return strtoull(text, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static enum cwm_rc serve_all(struct jail *jail,
+                             const struct jail_callbacks *callbacks, void *ctx,
+                             struct cwm_err *err)
+{
+    struct jail_order order;
+    struct message m;
+
+    for (;;) {
+        enum cwm_rc rc = protocol_receive(jail->control_fd, &m, order.fds, err);
+
+        if (rc == CWM_OK && m.type == MESSAGE_RUN) {
+            order.run_id = m.run_id;
+            order.limits = m.u.limits;
+            rc = serve_run(jail, &order, callbacks, ctx, err);
+        }
+        if (rc != CWM_OK) {
+            return rc;
+        }
+    }
+}
+
+enum cwm_rc jail_serve(struct jail *jail, const char *hello,
+                       const struct jail_callbacks *callbacks, void *ctx,
+                       struct cwm_err *err)
+{
+    struct message m;
+    struct cwm_err own;
+    enum cwm_rc rc;
+
+    err = err ? err : &own;
+    if (jail->run_filters[0].code) {
+        jail->notify_fd = jail__seccomp_notify();
+    }
+    jail->address_space_bytes = address_space(jail->statm_fd);
+    jail__scratch_attach(jail);
+    protocol_message_init(&m, MESSAGE_HELLO, hello);
+    rc = protocol_send(jail->control_fd, &m, NULL, 0, err);
+    if (rc == CWM_OK) {
+        rc = serve_all(jail, callbacks, ctx, err);
+    }
+    if (rc == CWM_CANCELLED) {
+        return CWM_OK;
+    }
+    jail_refuse(jail, err);
+    return rc;
+}
