@@ -144,7 +144,7 @@ struct trace_frame {
     const struct trace_local *locals; /* call and line; borrowed, next call */
     size_t n_locals;
     /* Names that were bound at the activation's previous frame and are not
-     * now: `name`, `old`.  Borrowed, next call. */
+     * now: `name`, `old`; `value` is NULL.  Borrowed, next call. */
     const struct trace_local *unbound;
     size_t n_unbound;
     const uint8_t *arg; /* return and exception, else NULL */

@@ -320,6 +320,9 @@ static enum cwm_rc list_unbound(struct trace_reader *r,
             return CWM_NOMEM;
         }
         give_local(r, &a->locals[i], &a->locals[i], false, local);
+        local->value = NULL;
+        local->value_len = 0;
+        local->changed = true;
         r->unbound.n++;
     }
     return CWM_OK;
