@@ -32,7 +32,7 @@ enum {
 
 struct tracer {
     struct sandbox *sandbox; /* owned */
-    struct worker worker;
+    struct worker_program worker;
     uint64_t max_trace_bytes;
     bool plain;
     /* Of the last run: */
@@ -70,7 +70,7 @@ const char *trace_verdict_text(enum trace_verdict verdict)
 
 void trace_limits_default(struct trace_limits *ret_limits)
 {
-#define TRACE_LIMIT_SET(field, fallback, min, max, in_bytes, what)             \
+#define TRACE_LIMIT_SET(field, option, fallback, min, max, in_bytes, what)     \
     ret_limits->field = (fallback);
     TRACE_LIMIT_TABLE(TRACE_LIMIT_SET)
 #undef TRACE_LIMIT_SET
@@ -102,7 +102,7 @@ enum cwm_rc tracer_open(const struct tracer_options *options,
     init_buffers(t);
     t->max_trace_bytes = options->max_trace_bytes;
     t->plain = options->plain;
-    rc = worker_find(options, &t->worker, err);
+    rc = worker_program_find(options, &t->worker, err);
     if (rc == CWM_OK) {
         if (t->worker.python) {
             worker_args[0] = "--python";
@@ -147,7 +147,7 @@ void tracer_close(struct tracer *t)
     }
     forget_run(t);
     sandbox_close(t->sandbox);
-    worker_release(&t->worker);
+    worker_program_release(&t->worker);
     cwm_buf_release(&t->context);
     cwm_buf_release(&t->wrapped);
     cwm_buf_release(&t->compiled);
@@ -569,5 +569,24 @@ enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
     }
     fill_summary(t, job, entry, &result);
     *ret_result = result;
+    return CWM_OK;
+}
+
+enum cwm_rc tracer_drop_frames(struct tracer *t, struct trace_result *result,
+                               struct cwm_err *err)
+{
+    static const char why[] = "the text of the frames is too large";
+
+    trace_reader_free(t->reader);
+    t->reader = NULL;
+    set_detail(t, why, strlen(why));
+    result->verdict = TRACE_VERDICT_BYTE_LIMIT;
+    result->reader = NULL;
+    result->summary.verdict = trace_verdict_text(result->verdict);
+    result->summary.detail = t->detail;
+    if (read_nothing(t, err) != CWM_OK) {
+        return CWM_NOMEM;
+    }
+    result->reader = t->reader;
     return CWM_OK;
 }

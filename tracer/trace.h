@@ -45,27 +45,30 @@ enum trace_verdict {
 const char *trace_verdict_text(enum trace_verdict verdict);
 
 /*
- * field, default, least, most, in bytes (k, M, G may follow), what it is.
- * The command line calls the fields --timeout-ms and so on, a job's line by
- * the names here; both take their text, default and range from this table.
+ * field, option, default, least, most, in bytes (k, M, G may follow), what.
+ * A job's line calls a limit by its field, the command line by its option;
+ * both take default and range from here.
  */
 #define TRACE_LIMIT_TABLE(X)                                                   \
-    X(timeout_ms, 5000, 1, 86400000, false, "CPU time of the run, in ms")      \
-    X(wall_ms, 0, 0, 172800000, false,                                         \
+    X(timeout_ms, "timeout-ms", 5000, 1, 86400000, false,                      \
+      "CPU time of the run, in ms")                                            \
+    X(wall_ms, "wall-ms", 0, 0, 172800000, false,                              \
       "real time of the run, in ms; 0 is 2 * timeout-ms + 1000")               \
-    X(memory_mb, 512, 1, 1048576, false,                                       \
+    X(memory_mb, "memory-mb", 512, 1, 1048576, false,                          \
       "memory that the run may add to the interpreter's, in MiB")              \
-    X(disk_mb, 64, 1, 65536, false, "size of the private folder, in MiB")      \
-    X(max_frames, 10000, 1, 1000000000, false, "frames in the trace")          \
-    X(max_trace_bytes, 4194304, 4096, 2147483648, true,                        \
+    X(disk_mb, "disk-mb", 64, 1, 65536, false,                                 \
+      "size of the run's private folder, in MiB")                              \
+    X(max_frames, "max-frames", 10000, 1, 1000000000, false,                   \
+      "frames in the trace")                                                   \
+    X(max_trace_bytes, "max-trace-bytes", 4194304, 4096, 2147483648, true,     \
       "bytes of trace records that leave the jail")                            \
-    X(max_output_bytes, 1048576, 0, 1073741824, true,                          \
+    X(max_output_bytes, "max-output-bytes", 1048576, 0, 1073741824, true,      \
       "bytes that the program may print, both streams together")               \
-    X(max_value_bytes, 65536, 16, 16777216, true,                              \
+    X(max_value_bytes, "max-value-bytes", 65536, 16, 16777216, true,           \
       "bytes of one value's text; longer ones are cut and end in an ellipsis")
 
 struct trace_limits {
-#define TRACE_LIMIT_FIELD(field, fallback, min, max, in_bytes, what)           \
+#define TRACE_LIMIT_FIELD(field, option, fallback, min, max, in_bytes, what)   \
     uint64_t field;
     TRACE_LIMIT_TABLE(TRACE_LIMIT_FIELD)
 #undef TRACE_LIMIT_FIELD
@@ -130,6 +133,13 @@ struct trace_result {
 enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
                        const volatile int *cancel,
                        struct trace_result *ret_result, struct cwm_err *err);
+
+/*
+ * The last result without its frames, and with the verdict byte_limit: for a
+ * trace whose text is too large to be written.
+ */
+enum cwm_rc tracer_drop_frames(struct tracer *t, struct trace_result *result,
+                               struct cwm_err *err);
 
 /* The interpreters that workers were built for. */
 struct tracer_worker {

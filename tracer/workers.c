@@ -139,7 +139,7 @@ static enum cwm_rc take_text(const json_t *object, const char *key, char *to,
     return CWM_OK;
 }
 
-static enum cwm_rc take_paths(const json_t *object, struct worker *w,
+static enum cwm_rc take_paths(const json_t *object, struct worker_program *w,
                               struct cwm_err *err)
 {
     const json_t *array = json_object_get(object, "read_paths");
@@ -164,7 +164,7 @@ static enum cwm_rc take_paths(const json_t *object, struct worker *w,
 }
 
 /* The answer is the line that starts with '{': warnings may stand before. */
-static enum cwm_rc read_answer(const char *text, struct worker *w,
+static enum cwm_rc read_answer(const char *text, struct worker_program *w,
                                struct cwm_err *err)
 {
     const char *line = text;
@@ -195,8 +195,8 @@ static enum cwm_rc read_answer(const char *text, struct worker *w,
 }
 
 /* Ask the worker program at `path`; python: "" or an absolute path. */
-static enum cwm_rc ask(const char *path, const char *python, struct worker *w,
-                       struct cwm_err *err)
+static enum cwm_rc ask(const char *path, const char *python,
+                       struct worker_program *w, struct cwm_err *err)
 {
     char *argv[5] = {NULL};
     char about[] = "--about";
@@ -223,12 +223,12 @@ static enum cwm_rc ask(const char *path, const char *python, struct worker *w,
     }
     cwm_buf_release(&out);
     if (rc != CWM_OK) {
-        worker_release(w);
+        worker_program_release(w);
     }
     return rc;
 }
 
-void worker_release(struct worker *w)
+void worker_program_release(struct worker_program *w)
 {
     for (size_t i = 0; w->read_paths && w->read_paths[i]; i++) {
         cwm_free(w->read_paths[i]);
@@ -362,7 +362,7 @@ static bool same_folder(const char *a, const char *b)
            strcmp(real_a, real_b) == 0;
 }
 
-static bool fits(const struct worker *w, const struct interpreter *it)
+static bool fits(const struct worker_program *w, const struct interpreter *it)
 {
     if (it->version[0] && strcmp(it->version, w->about.version) != 0) {
         return false;
@@ -378,12 +378,12 @@ static enum cwm_rc none_fits(const struct candidates *found, const char *python,
 
     for (size_t i = 0; i < found->n; i++) {
         size_t used = strlen(list);
-        struct worker w;
+        struct worker_program w;
 
         if (ask(found->list[i].path, "", &w, NULL) == CWM_OK) {
             snprintf(list + used, sizeof list - used, "%s%s (%s)",
                      used ? ", " : "", w.about.version, w.about.prefix);
-            worker_release(&w);
+            worker_program_release(&w);
         }
     }
     snprintf(what, sizeof what, "%u.%u%s%.80s", it->major, it->minor,
@@ -395,8 +395,9 @@ static enum cwm_rc none_fits(const struct candidates *found, const char *python,
                     python, what, list[0] ? list : "none");
 }
 
-enum cwm_rc worker_find(const struct tracer_options *options,
-                        struct worker *ret_worker, struct cwm_err *err)
+enum cwm_rc worker_program_find(const struct tracer_options *options,
+                                struct worker_program *ret_worker,
+                                struct cwm_err *err)
 {
     struct interpreter it = {.major = 0};
     struct candidates found;
@@ -418,7 +419,7 @@ enum cwm_rc worker_find(const struct tracer_options *options,
         rc = ask_interpreter(options->python, &it, err);
     }
     for (size_t i = 0; i < found.n && rc == CWM_OK; i++) {
-        struct worker w;
+        struct worker_program w;
 
         if (found.list[i].major != it.major ||
             found.list[i].minor != it.minor) {
@@ -429,7 +430,7 @@ enum cwm_rc worker_find(const struct tracer_options *options,
             *ret_worker = w;
             return CWM_OK;
         }
-        worker_release(&w);
+        worker_program_release(&w);
     }
     return rc != CWM_OK ? rc : none_fits(&found, options->python, &it, err);
 }
@@ -451,12 +452,12 @@ enum cwm_rc tracer_workers(const char *worker_dir,
         return CWM_FAIL(err, CWM_NOMEM, "could not list the workers");
     }
     for (size_t i = 0; i < found.n && rc == CWM_OK; i++) {
-        struct worker w;
+        struct worker_program w;
 
         rc = ask(found.list[i].path, "", &w, err);
         if (rc == CWM_OK) {
             list[n++] = w.about;
-            worker_release(&w);
+            worker_program_release(&w);
         }
     }
     if (rc != CWM_OK) {

@@ -20,7 +20,7 @@
 #include "cwm/base/err.h"
 #include "tracer/trace.h"
 
-struct worker {
+struct worker_program {
     struct tracer_worker about;
     char *python;      /* owned: absolute path for --python; NULL: none */
     char **read_paths; /* owned, NULL-ended */
@@ -31,8 +31,9 @@ struct worker {
  * that fits (the message lists those there are), CWM_USAGE when `python` is
  * no interpreter, CWM_FORMAT, CWM_SYSTEM, CWM_NOMEM.
  */
-enum cwm_rc worker_find(const struct tracer_options *options,
-                        struct worker *ret_worker, struct cwm_err *err);
-void worker_release(struct worker *w);
+enum cwm_rc worker_program_find(const struct tracer_options *options,
+                                struct worker_program *ret_worker,
+                                struct cwm_err *err);
+void worker_program_release(struct worker_program *w);
 
 #endif /* TRACER_WORKERS_H */

@@ -49,28 +49,25 @@ static void add_explanation(const struct opt *o, struct cwm_buf *out)
     }
 }
 
-/* Words of `text` from column `at` on, broken before HELP_WIDTH. */
-static void add_wrapped(struct cwm_buf *out, const char *text, size_t at)
+/* Words of `text` from column HELP_INDENT on, broken before HELP_WIDTH. */
+static void add_wrapped(struct cwm_buf *out, const char *text)
 {
+    size_t at = HELP_INDENT;
+
     while (*text) {
         size_t word = strcspn(text, " ");
 
-        if (at + word > HELP_WIDTH && at > HELP_INDENT) {
+        if (at > HELP_INDENT && at + 1 + word > HELP_WIDTH) {
             cwm_buf_addc(out, '\n');
             add_spaces(out, HELP_INDENT);
             at = HELP_INDENT;
-        }
-        cwm_buf_add(out, text, word);
-        at += word;
-        text += word;
-        if (*text == ' ') {
-            text++;
+        } else if (at > HELP_INDENT) {
             cwm_buf_addc(out, ' ');
             at++;
         }
-    }
-    while (out->len > 0 && out->data[out->len - 1] == ' ') {
-        out->data[--out->len] = '\0';
+        cwm_buf_add(out, text, word);
+        at += word;
+        text += word + (text[word] == ' ');
     }
     cwm_buf_addc(out, '\n');
 }
@@ -91,7 +88,7 @@ static void add_option(const struct opt *o, struct cwm_buf *out)
     add_spaces(out, HELP_INDENT - used);
     cwm_buf_init(&text, 4096);
     add_explanation(o, &text);
-    add_wrapped(out, text.data ? text.data : "", HELP_INDENT);
+    add_wrapped(out, text.data ? text.data : "");
     cwm_buf_release(&text);
 }
 

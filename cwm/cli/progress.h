@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* progress.h -- one line on the terminal that says how far the jobs are. */
+#ifndef CWM_CLI_PROGRESS_H
+#define CWM_CLI_PROGRESS_H
+
+#include <stdbool.h>
+
+#include "cwm/base/buf.h"
+#include "tracer/jobs.h"
+
+struct progress {
+    bool enabled; /* standard error is a terminal */
+    bool drawn;   /* the line is on the screen now */
+    double start; /* cli_now() */
+    double last;  /* when it was drawn last */
+};
+
+void progress_init(struct progress *p);
+/* Draw anew, unless that was done a moment ago. */
+void progress_show(struct progress *p, const struct jobs_stats *stats);
+void progress_clear(struct progress *p); /* before other talk */
+
+/* " ok 12, exception 3": verdicts that there are; "" when there are none. */
+void progress_verdicts(const struct jobs_stats *stats, struct cwm_buf *out);
+
+#endif /* CWM_CLI_PROGRESS_H */

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jobs.c -- lines through a pipeline of tracers to records.
+ *
+ * read: one line.  work: parse it, trace it, render it.  write: add the
+ * record, or tell that the line was no job.
+ */
+#include "tracer/jobs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/lines.h"
+#include "cwm/base/pipeline.h"
+#include "tracer/job_read.h"
+#include "tracer/jobs_out.h"
+
+enum {
+    /* Jobs that may be ahead of the oldest one: enough for the others to go
+     * on while one takes its whole 5 s. */
+    WINDOW = 2048,
+    BUDGET_BYTES = 64 << 20, /* of lines and records that wait */
+    ERROR_LINE_BYTES = 1024
+};
+
+/* What work() tells write(), besides the text. */
+struct note {
+    bool bad_line; /* out is a message, no record */
+    bool tracer_failed;
+    enum trace_verdict verdict;
+    uint64_t n_frames;
+};
+
+struct jobs {
+    const struct jobs_options *options;
+    struct jobs_stats *stats;
+    struct lines *lines;     /* owned */
+    struct jobs_out *out;    /* owned */
+    struct tracer **tracers; /* owned, one a thread; NULL: not opened yet */
+    uint64_t *trace_bytes;   /* owned: what each was opened for */
+    char *folder;            /* owned: the jobs file's */
+};
+
+/* ---- lines ---- */
+
+static bool is_blank(const struct line *line)
+{
+    return !line->cut && strspn(line->text, " \t\r") == line->len;
+}
+
+/* The next line that is not blank. */
+static enum cwm_rc next_line(struct lines *lines, struct line *line,
+                             bool *ret_more, struct cwm_err *err)
+{
+    enum cwm_rc rc;
+
+    do {
+        rc = lines_next(lines, line, ret_more, err);
+    } while (rc == CWM_OK && *ret_more && is_blank(line));
+    return rc;
+}
+
+static enum cwm_rc parse_line(const struct jobs *j, const char *text,
+                              size_t len, bool cut, struct job_line **ret_job,
+                              struct cwm_err *err)
+{
+    if (cut) {
+        return CWM_FAIL(err, CWM_USAGE, "longer than %lu bytes",
+                        JOBS_MAX_LINE_BYTES);
+    }
+    return job_line_new(text, len, &j->options->defaults, j->folder, ret_job,
+                        err);
+}
+
+/* FNV-1a: tells that a file changed; nobody attacks it. */
+static uint64_t hash_more(uint64_t hash, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3U;
+    }
+    return (hash ^ '\n') * 0x100000001B3U;
+}
+
+/* Read the jobs once to count and to hash them; a file only. */
+static enum cwm_rc survey(const struct jobs *j, uint64_t *n, uint64_t *hash,
+                          struct cwm_err *err)
+{
+    struct lines *lines = NULL;
+    struct line line;
+    bool more = true;
+    enum cwm_rc rc = lines_open(j->options->jobs_path, JOBS_MAX_LINE_BYTES,
+                                j->options->cancel, &lines, err);
+
+    *hash = 0xCBF29CE484222325U;
+    *n = 0;
+    while (rc == CWM_OK && more) {
+        rc = next_line(lines, &line, &more, err);
+        if (rc == CWM_OK && more) {
+            *hash = hash_more(*hash, line.text, line.len);
+            ++*n;
+        }
+    }
+    lines_close(lines);
+    return rc;
+}
+
+/* ---- the pipeline's three steps ---- */
+
+static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
+                             bool *ret_more, struct cwm_err *err)
+{
+    struct jobs *j = ctx;
+    struct line line;
+    enum cwm_rc rc = next_line(j->lines, &line, ret_more, err);
+
+    if (rc != CWM_OK || !*ret_more) {
+        return rc;
+    }
+    item->tag = line.number;
+    if (line.cut) { /* work() sees by the length that it is too long */
+        return cwm_buf_reserve(&item->in, 0);
+    }
+    cwm_buf_add(&item->in, line.text, line.len);
+    return cwm_buf_check(&item->in, "a job", err);
+}
+
+/* A tracer for this thread that takes traces of `max_trace_bytes`. */
+static enum cwm_rc need_tracer(struct jobs *j, unsigned thread,
+                               uint64_t max_trace_bytes, struct cwm_err *err)
+{
+    struct tracer_options options = j->options->tracer;
+    enum cwm_rc rc;
+
+    if (j->tracers[thread] && max_trace_bytes <= j->trace_bytes[thread]) {
+        return CWM_OK;
+    }
+    tracer_close(j->tracers[thread]);
+    j->tracers[thread] = NULL;
+    if (options.max_trace_bytes < max_trace_bytes) {
+        options.max_trace_bytes = max_trace_bytes;
+    }
+    rc = tracer_open(&options, &j->tracers[thread], err);
+    j->trace_bytes[thread] = options.max_trace_bytes;
+    return rc;
+}
+
+/* Trace with a second try on a fresh worker when ours, not the job, fails. */
+static enum cwm_rc trace_job(struct jobs *j, unsigned thread,
+                             const struct trace_job *job,
+                             struct trace_result *result, struct cwm_err *err)
+{
+    const volatile int *cancel = j->options->cancel;
+    enum cwm_rc rc = CWM_OK;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        rc = need_tracer(j, thread, job->limits.max_trace_bytes, err);
+        if (rc == CWM_OK) {
+            rc = tracer_run(j->tracers[thread], job, cancel, result, err);
+        }
+        if (cancel && *cancel) {
+            return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
+        }
+        if (rc == CWM_OK) {
+            return CWM_OK;
+        }
+        tracer_close(j->tracers[thread]);
+        j->tracers[thread] = NULL;
+    }
+    cwm_err_context(err, "job '%s'", job->id);
+    return rc;
+}
+
+static enum cwm_rc render(struct jobs *j, unsigned thread,
+                          struct trace_result *result, struct cwm_buf *out,
+                          struct cwm_err *err)
+{
+    struct render_options how = {.full_locals = j->options->full_locals};
+    enum cwm_rc rc = render_json(result->reader, result->source,
+                                 &result->summary, &how, out, err);
+
+    if (rc != CWM_LIMIT) {
+        return rc;
+    }
+    cwm_buf_clear(out);
+    rc = tracer_drop_frames(j->tracers[thread], result, err);
+    return rc == CWM_OK ? render_json(result->reader, result->source,
+                                      &result->summary, &how, out, err)
+                        : rc;
+}
+
+static enum cwm_rc work_step(void *ctx, unsigned thread,
+                             struct pipeline_item *item, struct cwm_err *err)
+{
+    struct jobs *j = ctx;
+    struct note *note = item->note;
+    struct job_line *line = NULL; /* owned */
+    struct cwm_err why = {.code = CWM_OK};
+    struct trace_result result;
+    enum cwm_rc rc = parse_line(j, item->in.data, item->in.len,
+                                item->in.len == 0, &line, &why);
+
+    if (rc == CWM_USAGE) {
+        note->bad_line = true;
+        cwm_buf_adds(&item->out, why.message);
+        return cwm_buf_check(&item->out, "a message", err);
+    }
+    if (rc != CWM_OK) {
+        return CWM_FAIL(err, rc, "%s", why.message);
+    }
+    rc = trace_job(j, thread, job_line_job(line), &result, err);
+    if (rc == CWM_OK) {
+        rc = render(j, thread, &result, &item->out, err);
+    }
+    if (rc == CWM_OK) {
+        note->verdict = result.verdict;
+        note->tracer_failed = result.tracer_failed;
+        note->n_frames = trace_reader_end(result.reader)->n_frames;
+    }
+    job_line_free(line);
+    return rc;
+}
+
+static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
+                              struct cwm_err *err)
+{
+    struct jobs *j = ctx;
+    struct jobs_stats *stats = j->stats;
+    const struct note *note = item->note;
+    enum cwm_rc rc = CWM_OK;
+
+    if (note->bad_line) {
+        stats->n_bad_lines++;
+        j->options->on_bad_line(j->options->ctx, item->tag, item->out.data);
+    } else {
+        rc = jobs_out_add(j->out, item->out.data, item->out.len, err);
+        if (rc == CWM_OK) {
+            stats->n_written++;
+            stats->n_frames += note->n_frames;
+            stats->n_tracer_failed += note->tracer_failed;
+            stats->n_verdicts[note->verdict]++;
+        }
+    }
+    if (rc == CWM_OK) {
+        stats->n_passed++;
+        j->options->on_progress(j->options->ctx, stats);
+    }
+    return rc;
+}
+
+static void tick_step(void *ctx)
+{
+    struct jobs *j = ctx;
+
+    j->options->on_progress(j->options->ctx, j->stats);
+}
+
+/* ---- going on ---- */
+
+/* The next line that is a job; bad ones are told on the way. */
+static enum cwm_rc next_job_id(struct jobs *j, struct job_line **ret_job,
+                               struct cwm_err *err)
+{
+    *ret_job = NULL;
+    for (;;) {
+        struct cwm_err why = {.code = CWM_OK};
+        struct line line;
+        bool more = false;
+        enum cwm_rc rc = next_line(j->lines, &line, &more, err);
+
+        if (rc != CWM_OK || !more) {
+            return rc;
+        }
+        j->stats->n_passed++;
+        rc = parse_line(j, line.text, line.len, line.cut, ret_job, &why);
+        if (rc == CWM_OK) {
+            return CWM_OK;
+        }
+        if (rc != CWM_USAGE) {
+            return CWM_FAIL(err, rc, "%s", why.message);
+        }
+        j->stats->n_bad_lines++;
+        j->options->on_bad_line(j->options->ctx, line.number, why.message);
+    }
+}
+
+/* Pass over the jobs whose records are there; they must be the same ones. */
+static enum cwm_rc pass_over(struct jobs *j, struct cwm_err *err)
+{
+    const char *id = NULL;
+    bool more = false;
+    enum cwm_rc rc;
+
+    while ((rc = jobs_out_next_id(j->out, &id, &more, err)) == CWM_OK && more) {
+        struct job_line *job = NULL;
+
+        rc = next_job_id(j, &job, err);
+        if (rc == CWM_OK && (!job || strcmp(job_line_job(job)->id, id) != 0)) {
+            rc = CWM_FAIL(err, CWM_USAGE,
+                          "cannot go on with '%s': record %llu is of job "
+                          "'%.80s', where the jobs have %s%.80s%s\ngive "
+                          "--overwrite to start anew, or another -o",
+                          j->options->out_path,
+                          (unsigned long long)j->stats->n_there + 1, id,
+                          job ? "'" : "", job ? job_line_job(job)->id : "none",
+                          job ? "'" : "");
+        }
+        job_line_free(job);
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        j->stats->n_there++;
+    }
+    return rc;
+}
+
+/* ---- set-up ---- */
+
+static bool is_regular_file(const char *path)
+{
+    struct stat st;
+
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
+static enum cwm_rc open_out(struct jobs *j, struct cwm_err *err)
+{
+    const struct jobs_options *o = j->options;
+    struct jobs_stamp stamp = {.tool = o->tool_version};
+    char options[512];
+    char jobs[32] = "-";
+    uint64_t n_lines = 0;
+    uint64_t hash = 0;
+    size_t used;
+    enum cwm_rc rc = CWM_OK;
+
+    if (is_regular_file(o->jobs_path) && (o->out_path || o->count_lines)) {
+        rc = survey(j, &n_lines, &hash, err);
+        j->stats->n_lines = n_lines;
+        snprintf(jobs, sizeof jobs, "%016llx", (unsigned long long)hash);
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    used =
+        (size_t)snprintf(options, sizeof options, "seed %llu full_locals %d",
+                         (unsigned long long)o->defaults.seed, o->full_locals);
+#define TRACE_LIMIT_STAMP(field, option, fallback, min, max, in_bytes, what)   \
+    used += (size_t)snprintf(options + used, sizeof options - used,            \
+                             " " #field " %llu",                               \
+                             (unsigned long long)o->defaults.limits.field);
+    TRACE_LIMIT_TABLE(TRACE_LIMIT_STAMP)
+#undef TRACE_LIMIT_STAMP
+    stamp.python = tracer_python(j->tracers[0]);
+    stamp.options = options;
+    stamp.jobs = jobs;
+    return jobs_out_open(o->out_path, o->overwrite, &stamp, &j->out, err);
+}
+
+static enum cwm_rc open_jobs(struct jobs *j, struct cwm_err *err)
+{
+    const char *path = j->options->jobs_path;
+    const char *slash = strrchr(path, '/');
+
+    j->folder =
+        slash ? cwm_strndup(path, (size_t)(slash - path) + 1) : cwm_strdup("");
+    if (!j->folder) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
+    }
+    return lines_open(path, JOBS_MAX_LINE_BYTES, j->options->cancel, &j->lines,
+                      err);
+}
+
+static enum cwm_rc open_all(struct jobs *j, struct cwm_err *err)
+{
+    unsigned n = j->options->n_workers;
+    enum cwm_rc rc = open_jobs(j, err);
+
+    if (rc == CWM_IO) { /* the file that was named cannot be used */
+        return CWM_USAGE;
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    j->tracers = cwm_calloc(n, sizeof(*j->tracers));
+    j->trace_bytes = cwm_calloc(n, sizeof *j->trace_bytes);
+    if (!j->tracers || !j->trace_bytes) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not make %u tracers", n);
+    }
+    rc = need_tracer(j, 0, j->options->tracer.max_trace_bytes, err);
+    if (rc == CWM_OK) {
+        snprintf(j->stats->python, sizeof j->stats->python, "%s",
+                 tracer_python(j->tracers[0]));
+        rc = open_out(j, err);
+    }
+    return rc;
+}
+
+static void close_all(struct jobs *j)
+{
+    for (unsigned i = 0; j->tracers && i < j->options->n_workers; i++) {
+        tracer_close(j->tracers[i]);
+    }
+    cwm_free(j->tracers);
+    cwm_free(j->trace_bytes);
+    cwm_free(j->folder);
+    jobs_out_close(j->out);
+    lines_close(j->lines);
+}
+
+/* Stand where the first job without a record is. */
+static enum cwm_rc go_on(struct jobs *j, struct cwm_err *err)
+{
+    struct job_line *job = NULL;
+    bool all_there = false;
+    enum cwm_rc rc = pass_over(j, err);
+
+    if (rc == CWM_OK && jobs_out_must_be_complete(j->out)) {
+        rc = next_job_id(j, &job, err);
+        all_there = !job;
+        job_line_free(job);
+    }
+    return rc == CWM_OK ? jobs_out_start(j->out, all_there, err) : rc;
+}
+
+enum cwm_rc jobs_run(const struct jobs_options *options,
+                     struct jobs_stats *stats, struct cwm_err *err)
+{
+    static const struct pipeline_ops steps = {
+        .read = read_step,
+        .work = work_step,
+        .write = write_step,
+        .tick = tick_step,
+    };
+    struct pipeline_options how = {
+        .n_threads = options->n_workers,
+        .window = WINDOW,
+        .budget_bytes = BUDGET_BYTES,
+        .max_item_bytes = JOBS_MAX_RECORD_BYTES,
+        .note_bytes = sizeof(struct note),
+        .cancel = options->cancel,
+    };
+    struct jobs j = {.options = options, .stats = stats};
+    enum cwm_rc rc;
+
+    memset(stats, 0, sizeof *stats);
+    rc = open_all(&j, err);
+    if (rc == CWM_OK) {
+        rc = go_on(&j, err);
+    }
+    if (rc == CWM_OK) {
+        rc = pipeline_run(&how, &steps, &j, err);
+    }
+    if (rc == CWM_OK) {
+        rc = jobs_out_complete(j.out, err);
+    }
+    stats->complete = rc == CWM_OK;
+    close_all(&j);
+    return rc;
+}
