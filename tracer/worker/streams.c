@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* streams.c -- fresh standard streams, and a write() that counts. */
+#include "tracer/worker/streams.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracer/worker/hook.h"
+
+static struct {
+    PyObject *encoding[3];         /* owned: of sys.stdin, stdout, stderr */
+    PyObject *errors[3];           /* owned */
+    uint64_t left_bytes;           /* of the output limit; atomic */
+    struct record_writer *records; /* borrowed; NULL: nothing is counted */
+} streams;
+
+static const char *const names[3] = {"stdin", "stdout", "stderr"};
+
+bool streams_note(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        PyObject *stream = PySys_GetObject(names[fd]); /* borrowed */
+        if (!stream || stream == Py_None) {
+            PyErr_Format(PyExc_RuntimeError, "no sys.%s", names[fd]);
+            return false;
+        }
+        streams.encoding[fd] = PyObject_GetAttrString(stream, "encoding");
+        streams.errors[fd] = PyObject_GetAttrString(stream, "errors");
+        if (!streams.encoding[fd] || !streams.errors[fd])
+            return false;
+    }
+    return true;
+}
+
+/* One stream, in the steps that CPython takes: raw file, buffer, text. */
+static PyObject *open_stream(PyObject *io, int fd)
+{
+    PyObject *buffer = NULL; /* owned */
+    PyObject *raw = NULL;    /* owned */
+    PyObject *text = NULL;   /* owned */
+    PyObject *name = NULL;   /* owned */
+    PyObject *mode = NULL;   /* owned */
+    PyObject *stream = NULL; /* owned: handed to the caller */
+    bool is_line_buffered = fd == 2 || isatty(fd);
+    buffer =
+        PyObject_CallMethod(io, "open", "isiOOOO", fd, fd == 0 ? "rb" : "wb",
+                            -1, Py_None, Py_None, Py_None, Py_False);
+    if (!buffer)
+        goto out;
+    raw = PyObject_GetAttrString(buffer, "raw");
+    name = PyUnicode_FromFormat("<%s>", names[fd]);
+    if (!raw || !name || PyObject_SetAttrString(raw, "name", name) < 0)
+        goto out;
+    text = PyObject_CallMethod(io, "TextIOWrapper", "OOOsOO", buffer,
+                               streams.encoding[fd], streams.errors[fd], "\n",
+                               is_line_buffered ? Py_True : Py_False, Py_False);
+    mode = PyUnicode_FromString(fd == 0 ? "r" : "w");
+    if (!text || !mode || PyObject_SetAttrString(text, "mode", mode) < 0)
+        goto out;
+    stream = text;
+    text = NULL;
+out:
+    Py_XDECREF(mode);
+    Py_XDECREF(text);
+    Py_XDECREF(name);
+    Py_XDECREF(raw);
+    Py_XDECREF(buffer);
+    return stream;
+}
+
+bool streams_renew(void)
+{
+    PyObject *io = PyImport_ImportModule("io"); /* owned */
+    if (!io)
+        return false;
+    bool is_done = true;
+    for (int fd = 0; fd < 3 && is_done; fd++) {
+        PyObject *stream = open_stream(io, fd); /* owned */
+        char original[16];
+        snprintf(original, sizeof(original), "__%s__", names[fd]);
+        is_done = stream && PySys_SetObject(original, stream) == 0 &&
+                  PySys_SetObject(names[fd], stream) == 0;
+        Py_XDECREF(stream);
+    }
+    Py_DECREF(io);
+    return is_done;
+}
+
+void streams_limit(uint64_t max_bytes, struct record_writer *records)
+{
+    __atomic_store_n(&streams.left_bytes, max_bytes, __ATOMIC_RELAXED);
+    streams.records = records;
+}
+
+static ssize_t plain_write(int fd, const void *data, size_t len)
+{
+    return syscall(SYS_write, fd, data, len);
+}
+
+/* Takes up to `len` from what is left; returns how much. */
+static size_t take_output(size_t len)
+{
+    uint64_t left = __atomic_load_n(&streams.left_bytes, __ATOMIC_RELAXED);
+    uint64_t take;
+    do {
+        take = len < left ? len : left;
+    } while (!__atomic_compare_exchange_n(&streams.left_bytes, &left,
+                                          left - take, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    return (size_t)take;
+}
+
+/*
+ * In front of libc's, for libpython and its modules too.  A short write gives
+ * back what it did not write.
+ */
+ssize_t write(int fd, const void *data, size_t len)
+{
+    if ((fd != 1 && fd != 2) || !streams.records || len == 0 || !hook_is_home())
+        return plain_write(fd, data, len);
+    size_t take = take_output(len);
+    ssize_t n = 0;
+    const char *at = data;
+    if (take < len) {
+        /* The last one: all that fits goes out, then the run is over. */
+        while (take > 0 && ((n = plain_write(fd, at, take)) > 0 ||
+                            (n < 0 && errno == EINTR))) {
+            if (n > 0) {
+                at += n;
+                take -= (size_t)n;
+            }
+        }
+        hook_stop(streams.records, TRACE_END_OUTPUT_LIMIT);
+    }
+    n = plain_write(fd, data, len);
+    size_t written = n > 0 ? (size_t)n : 0;
+    if (written < len)
+        __atomic_add_fetch(&streams.left_bytes, len - written,
+                           __ATOMIC_RELAXED);
+    return n;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * warm.h -- the interpreter started once, so that runs need not.
+ *
+ * Trust: runs before any code of a program; errors go to the host.
+ */
+#ifndef TRACER_WORKER_WARM_H
+#define TRACER_WORKER_WARM_H
+
+#include <Python.h>
+
+#include <stdbool.h>
+
+#include "cwm/base/buf.h"
+#include "cwm/base/err.h"
+
+/*
+ * Start the interpreter.  python: path of the interpreter whose packages are
+ * to be seen (a virtual environment's), or NULL for the one that the worker
+ * was built with.
+ */
+enum cwm_rc warm_start(const char *python, struct cwm_err *err);
+
+/*
+ * Import what programs commonly import, and take the objects made so far out
+ * of the collector's sight.
+ */
+enum cwm_rc warm_up(struct cwm_err *err);
+
+/* In a run's child: what a fresh interpreter would have. */
+bool warm_renew(void);
+
+/* A coroutine that drains an asynchronous generator (borrowed); owned. */
+PyObject *warm_drain(PyObject *generator);
+
+/* One line of JSON that says what this worker is (--about). */
+enum cwm_rc warm_about(struct cwm_buf *out, struct cwm_err *err);
+
+/* Moves the Python error that is set to `err`. */
+enum cwm_rc warm_python_error(const char *what, struct cwm_err *err);
+
+#endif /* TRACER_WORKER_WARM_H */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker_main.c -- cwm-worker: a warm interpreter in a jail, forked per run.
+ *
+ *     cwm-worker-X.Y --about [--python PATH]   say what it is, outside a jail
+ *     cwm-worker-X.Y [--python PATH]           serve runs; started by sandbox.c
+ *
+ * The only program that links libpython.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <unistd.h>
+
+#include "cwm/base/buf.h"
+#include "sandbox/jail.h"
+#include "tracer/worker/program.h"
+#include "tracer/worker/warm.h"
+
+/* Exit statuses: usage, and what is our own failure. */
+#define STATUS_USAGE 2
+#define STATUS_OURS  3
+
+#define MAX_ABOUT_BYTES (1u << 20)
+
+/*
+ * The order of a set of objects depends on their addresses: with a layout
+ * that is random it would differ from worker to worker.
+ */
+static void fix_addresses(char **argv)
+{
+    int now = personality(0xffffffff);
+    if (now == -1 || (now & ADDR_NO_RANDOMIZE))
+        return;
+    if (personality((unsigned long)now | ADDR_NO_RANDOMIZE) == -1)
+        return;
+    execv("/proc/self/exe", argv);
+    /* Without it the worker serves all the same. */
+}
+
+static int print_about(const char *python)
+{
+    struct cwm_buf out;
+    struct cwm_err err = {0};
+    int status = 0;
+    cwm_buf_init(&out, MAX_ABOUT_BYTES);
+    if (warm_start(python, &err) != CWM_OK ||
+        warm_about(&out, &err) != CWM_OK) {
+        fprintf(stderr, "cwm-worker: %s\n", err.message);
+        status = STATUS_OURS;
+    } else {
+        fputs(out.data, stdout);
+    }
+    cwm_buf_release(&out);
+    return status;
+}
+
+static int run(void *ctx, const struct jail_run *run)
+{
+    struct trace_request request;
+    (void)ctx;
+    if (trace_request_read(run->request, run->request_len, &request, NULL) !=
+        CWM_OK)
+        return STATUS_OURS;
+    return program_run(&request, run->shared, run->shared_len);
+}
+
+/* What fork() asks of an interpreter, when it is done behind its back. */
+static void before_fork(void *ctx)
+{
+    (void)ctx;
+    PyOS_BeforeFork();
+}
+
+static void after_fork_parent(void *ctx)
+{
+    (void)ctx;
+    PyOS_AfterFork_Parent();
+}
+
+static void after_fork_child(void *ctx)
+{
+    (void)ctx;
+    PyOS_AfterFork_Child();
+}
+
+static int serve(int argc, char **argv, const char *python)
+{
+    static const struct jail_callbacks callbacks = {
+        before_fork, after_fork_parent, after_fork_child, run};
+    struct jail *jail = NULL;
+    struct cwm_err err = {0};
+    if (jail_enter(argc, argv, &jail, &err) != CWM_OK)
+        return STATUS_OURS;
+    if (warm_start(python, &err) != CWM_OK || warm_up(&err) != CWM_OK) {
+        jail_refuse(jail, &err);
+        return STATUS_OURS;
+    }
+    if (jail_serve(jail, PY_VERSION, &callbacks, NULL, &err) != CWM_OK)
+        return STATUS_OURS;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *python = NULL;
+    bool is_about = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--about") == 0) {
+            is_about = true;
+        } else if (strcmp(argv[i], "--python") == 0 && i + 1 < argc) {
+            python = argv[++i];
+        } else {
+            fprintf(stderr, "cwm-worker: cannot understand '%s'\n", argv[i]);
+            return STATUS_USAGE;
+        }
+    }
+    if (is_about)
+        return print_about(python);
+    fix_addresses(argv);
+    return serve(argc, argv, python);
+}
