@@ -35,8 +35,12 @@ static bool is_one_call(TSNode root, uint32_t len)
         return false;
     }
     arguments = ts_node_child_by_field_name(call, "arguments", 9);
-    return !ts_node_is_null(arguments) && ts_node_start_byte(arguments) == 1 &&
-           ts_node_end_byte(arguments) == len;
+    if (ts_node_is_null(arguments) || ts_node_start_byte(arguments) != 1 ||
+        ts_node_end_byte(arguments) != len) {
+        return false;
+    }
+    /* The grammar takes "f(,)", which Python does not. */
+    return !is_type(ts_node_child(arguments, 1), ",");
 }
 
 bool source_args_parse(const char *args, size_t len)

@@ -333,29 +333,40 @@ static void close_defs(struct walk *w)
     }
 }
 
-/* True for: __name__ == "__main__", either way round. */
+static bool has_text(const struct walk *w, TSNode node, const char *want)
+{
+    uint32_t start = ts_node_start_byte(node);
+
+    return ts_node_end_byte(node) - start == strlen(want) &&
+           memcmp(w->s->text + start, want, strlen(want)) == 0;
+}
+
+/* True for: __name__ == "__main__", either way round, comments between. */
 static bool is_main_test(const struct walk *w, TSNode node)
 {
-    static const char *const mains[] = {"\"__main__\"", "'__main__'"};
-    bool has_name = false;
-    bool has_main = false;
+    unsigned n = 0;
+    unsigned n_names = 0;
+    unsigned n_mains = 0;
+    uint32_t n_children = ts_node_child_count(node);
 
-    if (!is_type(node, "comparison_operator") ||
-        ts_node_named_child_count(node) != 2 ||
-        ts_node_child_count(node) != 3 ||
-        !is_type(ts_node_child(node, 1), "==")) {
+    if (!is_type(node, "comparison_operator") || n_children > 16) {
         return false;
     }
-    for (uint32_t i = 0; i < 3; i += 2) {
-        TSNode side = ts_node_child(node, i);
-        const char *text = w->s->text + ts_node_start_byte(side);
-        size_t len = ts_node_end_byte(side) - ts_node_start_byte(side);
+    for (uint32_t i = 0; i < n_children; i++) {
+        TSNode child = ts_node_child(node, i);
 
-        has_name |= len == 8 && memcmp(text, "__name__", 8) == 0;
-        has_main |= len == 10 && (memcmp(text, mains[0], 10) == 0 ||
-                                  memcmp(text, mains[1], 10) == 0);
+        if (ts_node_is_extra(child)) {
+            continue;
+        }
+        n++;
+        if (n == 2 && !is_type(child, "==")) {
+            return false;
+        }
+        n_names += has_text(w, child, "__name__");
+        n_mains += has_text(w, child, "\"__main__\"") ||
+                   has_text(w, child, "'__main__'");
     }
-    return has_name && has_main;
+    return n == 3 && n_names == 1 && n_mains == 1;
 }
 
 /* The main tests in one condition: what parentheses, and, or, not hold. */
