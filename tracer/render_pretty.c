@@ -28,6 +28,12 @@
 
 #define DEFAULT_COLUMNS 100 /* to lay out for where nothing is cut */
 
+/* A function's qualified name. */
+struct scope_name {
+    const uint8_t *text; /* borrowed from the records */
+    size_t len;
+};
+
 /* What an activation's line did is not known yet. */
 struct scope {
     uint32_t activation;
@@ -40,6 +46,7 @@ struct pending {
     uint32_t line;
     uint32_t depth;
     uint32_t activation;
+    struct scope_name function;
 };
 
 struct pretty {
@@ -77,22 +84,37 @@ static size_t line_indentation(const struct source *s, uint32_t line)
     return indentation(text, len, &bytes);
 }
 
-/* The guides show what is nested in what: a body starts at its guide. */
-static size_t body_indentation(const struct source *s, uint32_t line)
+/*
+ * What stands in front of the body of `function`, which `line` is a line of:
+ * the guides show what is nested in what, so a body starts at its guide.  A
+ * scope without a definition (a lambda, a comprehension) has the indentation
+ * of the one round it.
+ */
+static size_t body_indentation(const struct source *s, uint32_t line,
+                               const struct scope_name *function)
 {
     size_t n;
     const struct source_def *defs = source_defs(s, &n);
     int def = source_def_at(s, line);
+    size_t i;
 
+    for (i = 0; i < n; i++) {
+        if (line >= defs[i].first_line && line <= defs[i].last_line &&
+            strlen(defs[i].qualname) == function->len &&
+            memcmp(defs[i].qualname, function->text, function->len) == 0) {
+            def = (int)i;
+        }
+    }
     return def < 0 ? 0 : line_indentation(s, defs[def].body_line);
 }
 
 /* The line as it is shown: without its line end, from `*ret_indent` columns
  * of white space on. */
 static const char *shown_line(const struct source *s, uint32_t line,
+                              const struct scope_name *function,
                               size_t *ret_len, size_t *ret_indent)
 {
-    size_t outer = body_indentation(s, line);
+    size_t outer = body_indentation(s, line, function);
     size_t bytes;
     const char *text = source_line(s, line, ret_len);
     size_t own = indentation(text, *ret_len, &bytes);
@@ -127,7 +149,9 @@ static enum cwm_rc lay_out(struct pretty *p, struct trace_reader *r,
             break;
         }
         if (frame.event == TRACE_LINE) {
-            text = shown_line(p->source, frame.line, &len, &indent);
+            struct scope_name function = {frame.function, frame.function_len};
+
+            text = shown_line(p->source, frame.line, &function, &len, &indent);
             len = pretty__indent(&p->row, frame.depth) + indent +
                   render__columns(text, len, limit);
             widest = len > widest ? len : widest;
@@ -215,7 +239,8 @@ static void put_line(struct pretty *p, const struct pending *line,
     struct pretty_row *row = &p->row;
     size_t indent;
     size_t len;
-    const char *text = shown_line(p->source, line->line, &len, &indent);
+    const char *text =
+        shown_line(p->source, line->line, &line->function, &len, &indent);
 
     pretty__begin_row(row, line->line, line->depth);
     pretty__put(row, PRETTY_DIM, "│  ");
@@ -336,6 +361,8 @@ static enum cwm_rc add_frame(struct pretty *p, const struct trace_frame *frame,
     p->pending.line = frame->line;
     p->pending.depth = frame->depth;
     p->pending.activation = frame->activation;
+    p->pending.function.text = frame->function;
+    p->pending.function.len = frame->function_len;
     p->is_raised = frame->event == TRACE_EXCEPTION;
     p->raised_in = frame->activation;
     switch (frame->event) {

@@ -33,7 +33,7 @@ void pretty__init(struct pretty_row *row, struct cwm_buf *out,
     row->columns =
         options->columns < MIN_COLUMNS ? MIN_COLUMNS : options->columns;
     row->max_depth =
-        row->cuts ? (uint32_t)row->columns / 4 / GUIDE_COLUMNS : 12;
+        row->cuts ? (uint32_t)row->columns / 3 / GUIDE_COLUMNS : 12;
     if (!row->cuts) {
         row->columns = SIZE_MAX;
     }
