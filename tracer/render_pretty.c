@@ -245,7 +245,7 @@ static void put_line(struct pretty *p, const struct pending *line,
     pretty__begin_row(row, line->line, line->depth);
     pretty__put(row, PRETTY_DIM, "│  ");
     pretty__pad(row, row->at + indent);
-    pretty__put_text(row, PRETTY_PLAIN, text, len, pretty__room(row));
+    pretty__put_text(row, PRETTY_PLAIN, text, len, SIZE_MAX);
     if (next) {
         put_changes(p, next);
     }
@@ -270,7 +270,7 @@ static void put_exception(struct pretty *p, const struct trace_frame *frame)
     pretty__begin_row(row, frame->line, frame->depth);
     pretty__put(row, PRETTY_DIM, "│  ");
     pretty__put(row, PRETTY_RED, "✗ ");
-    pretty__put_text(row, PRETTY_RED, text, len, pretty__room(row));
+    pretty__put_text(row, PRETTY_RED, text, len, SIZE_MAX);
     pretty__end_row(row);
 }
 
@@ -281,8 +281,7 @@ static void put_return(struct pretty *p, const struct trace_frame *frame)
     pretty__begin_row(row, frame->line, frame->depth);
     pretty__put(row, PRETTY_DIM, frame->suspended ? "╰┄ " : "╰─ ");
     pretty__put(row, PRETTY_DIM, frame->suspended ? "yields " : "returns ");
-    pretty__put_text(row, PRETTY_CYAN, frame->arg, frame->arg_len,
-                     pretty__room(row));
+    pretty__put_text(row, PRETTY_CYAN, frame->arg, frame->arg_len, SIZE_MAX);
     pretty__end_row(row);
 }
 

@@ -40,7 +40,6 @@ void pretty__init(struct pretty_row *row, struct cwm_buf *out,
 
 /* Columns in front of a line's text at `depth`. */
 size_t pretty__indent(const struct pretty_row *row, uint32_t depth);
-size_t pretty__room(const struct pretty_row *row); /* columns left */
 
 /* Line number (0: none) and guides. */
 void pretty__begin_row(struct pretty_row *row, uint32_t line, uint32_t depth);
@@ -48,6 +47,7 @@ void pretty__end_row(struct pretty_row *row);
 void pretty__pad(struct pretty_row *row, size_t column);
 void pretty__put(struct pretty_row *row, enum pretty_colour colour,
                  const char *text);
+/* At most max_columns and what is left of the row. */
 void pretty__put_text(struct pretty_row *row, enum pretty_colour colour,
                       const void *text, size_t len, size_t max_columns);
 

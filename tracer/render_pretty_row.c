@@ -50,7 +50,7 @@ size_t pretty__indent(const struct pretty_row *row, uint32_t depth)
     return row->gutter + 1 + GUIDE_COLUMNS * ((size_t)guides + 1);
 }
 
-size_t pretty__room(const struct pretty_row *row)
+static size_t room_left(const struct pretty_row *row)
 {
     return row->columns > row->at ? row->columns - row->at : 0;
 }
@@ -58,6 +58,11 @@ size_t pretty__room(const struct pretty_row *row)
 void pretty__put_text(struct pretty_row *row, enum pretty_colour colour,
                       const void *text, size_t len, size_t max_columns)
 {
+    size_t room = room_left(row);
+
+    if (room < max_columns) {
+        max_columns = room;
+    }
     if (row->colour && colour != PRETTY_PLAIN) {
         cwm_buf_adds(row->out, colour_codes[colour]);
     }
@@ -139,7 +144,7 @@ static size_t argument_columns(const struct trace_local *locals, size_t n,
 void pretty__put_arguments(struct pretty_row *row,
                            const struct trace_local *locals, size_t n)
 {
-    size_t room = pretty__room(row);
+    size_t room = room_left(row);
     size_t max_columns = room;
     size_t i;
 
@@ -153,7 +158,7 @@ void pretty__put_arguments(struct pretty_row *row,
         if (i > 0) {
             pretty__put(row, PRETTY_PLAIN, ", ");
         }
-        if (pretty__room(row) < 2 * MIN_VALUE_COLUMNS && i + 1 < n) {
+        if (room_left(row) < 2 * MIN_VALUE_COLUMNS && i + 1 < n) {
             pretty__put(row, PRETTY_PLAIN, "…");
             break;
         }
@@ -216,7 +221,7 @@ static void put_new_value(struct pretty_row *row,
                           const struct trace_local *local)
 {
     enum pretty_colour colour = local->old ? PRETTY_YELLOW : PRETTY_GREEN;
-    size_t room = pretty__room(row);
+    size_t room = room_left(row);
     size_t at = 0;
 
     if (render__columns(local->value, local->value_len, room) > room) {
@@ -232,7 +237,7 @@ static void put_new_value(struct pretty_row *row,
 
 void pretty__put_change(struct pretty_row *row, const struct trace_local *local)
 {
-    size_t half = pretty__room(row) / 2;
+    size_t half = room_left(row) / 2;
 
     pretty__put_text(row, PRETTY_PLAIN, local->name, local->name_len, half);
     if (!local->value) {
@@ -274,6 +279,23 @@ const uint8_t *pretty__exception(const uint8_t *arg, size_t *len)
 
 /* ---- the summary ---- */
 
+/* One line of output: people print tables with tabs. */
+static void put_tabbed(struct pretty_row *row, const uint8_t *text, size_t len)
+{
+    while (len > 0) {
+        const uint8_t *tab = memchr(text, '\t', len);
+        size_t n = tab ? (size_t)(tab - text) : len;
+
+        pretty__put_text(row, PRETTY_PLAIN, text, n, SIZE_MAX);
+        if (tab && room_left(row) > 8) {
+            pretty__pad(row, (row->at / 8 + 1) * 8);
+        }
+        n += tab ? 1 : 0;
+        text += n;
+        len -= n;
+    }
+}
+
 /* What the program wrote, line by line behind its title. */
 static void put_output(struct pretty_row *row, const char *title,
                        const uint8_t *text, size_t len)
@@ -293,7 +315,7 @@ static void put_output(struct pretty_row *row, const char *title,
             pretty__end_row(row);
             return;
         }
-        pretty__put_text(row, PRETTY_PLAIN, text, n, pretty__room(row));
+        put_tabbed(row, text, n);
         pretty__end_row(row);
         n += end ? 1 : 0;
         text += n;
@@ -312,15 +334,15 @@ static void put_verdict(struct pretty_row *row,
     pretty__pad(row, 8);
     if (end->exception_type) {
         pretty__put_text(row, PRETTY_RED, end->exception_type,
-                         end->exception_type_len, pretty__room(row));
+                         end->exception_type_len, SIZE_MAX);
         pretty__put(row, PRETTY_RED, ": ");
         pretty__put_text(row, PRETTY_RED, end->exception_message,
-                         end->exception_message_len, pretty__room(row));
+                         end->exception_message_len, SIZE_MAX);
     } else if (end->result) {
         pretty__put(row, PRETTY_PLAIN, summary->entry ? summary->entry : "");
         pretty__put(row, PRETTY_PLAIN, " returned ");
         pretty__put_text(row, PRETTY_CYAN, end->result, end->result_len,
-                         pretty__room(row));
+                         SIZE_MAX);
     }
     if (summary->detail) {
         pretty__put(row, PRETTY_PLAIN, row->at > 8 ? " (" : "");
@@ -349,7 +371,7 @@ void pretty__put_summary(struct pretty_row *row,
     pretty__put(row, PRETTY_DIM, counts);
     pretty__end_row(row);
     if (end->n_cut > 0) {
-        snprintf(counts, sizeof counts, "%llu values cut at the limit",
+        snprintf(counts, sizeof counts, "values cut at the limit: %llu",
                  (unsigned long long)end->n_cut);
         pretty__pad(row, 8);
         pretty__put(row, PRETTY_YELLOW, counts);
