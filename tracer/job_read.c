@@ -13,6 +13,9 @@
 /* What source.h takes; a larger file is no program. */
 #define MAX_PROGRAM_BYTES (64UL << 20)
 
+/* Whole numbers up to here are exact as a double. */
+#define MAX_EXACT 9007199254740992.0
+
 struct job_line {
     json_t *root; /* owned; the job's texts point into it */
     struct trace_job job;
@@ -92,13 +95,15 @@ static enum cwm_rc take_number(const struct job_line *l, const char *name,
 static enum cwm_rc take_id(struct job_line *l, struct cwm_err *err)
 {
     const json_t *id = field(l, "id");
+    double number;
 
     if (!id) {
         return CWM_FAIL(err, CWM_USAGE, "the field 'id' is not there");
     }
-    if (json_is_integer(id)) {
-        snprintf(l->id_text, sizeof l->id_text, "%lld",
-                 (long long)json_integer_value(id));
+    number = json_number_value(id);
+    if (json_is_number(id) && floor(number) >= number &&
+        fabs(number) <= MAX_EXACT) { /* real: see parse() */
+        snprintf(l->id_text, sizeof l->id_text, "%.0f", number);
         l->job.id = l->id_text;
         return CWM_OK;
     }

@@ -331,7 +331,7 @@ enum cwm_rc jobs_out_complete(struct jobs_out *out, struct cwm_err *err)
         return CWM_OK;
     }
     if (fsync(out->fd) != 0) {
-        return CWM_FAIL(err, CWM_IO, "could not write %s: %s", out->name,
+        return CWM_FAIL(err, CWM_IO, "could not write '%s': %s", out->name,
                         strerror(errno));
     }
     unlink(out->note_path);

@@ -74,7 +74,7 @@ enum cwm_rc io_write_all(int fd, const char *name, const void *data, size_t len,
             continue;
         }
         if (n < 0) {
-            rc = CWM_FAIL(err, CWM_IO, "could not write %s: %s", name,
+            rc = CWM_FAIL(err, CWM_IO, "could not write '%s': %s", name,
                           strerror(errno));
             break;
         }
@@ -117,7 +117,7 @@ static enum cwm_rc write_in_place(const char *path, const void *data,
     }
     rc = io_write_all(fd, path, data, len, NULL, err);
     if (close(fd) != 0 && rc == CWM_OK) {
-        rc = CWM_FAIL(err, CWM_IO, "could not write %s: %s", path,
+        rc = CWM_FAIL(err, CWM_IO, "could not write '%s': %s", path,
                       strerror(errno));
     }
     return rc;
@@ -138,7 +138,7 @@ static enum cwm_rc fill_temporary(int fd, const char *path, const void *data,
     enum cwm_rc rc = io_write_all(fd, path, data, len, NULL, err);
 
     if (rc == CWM_OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0)) {
-        rc = CWM_FAIL(err, CWM_IO, "could not write %s: %s", path,
+        rc = CWM_FAIL(err, CWM_IO, "could not write '%s': %s", path,
                       strerror(errno));
     }
     return rc;
