@@ -16,6 +16,7 @@
 #include "cwm/base/alloc.h"
 #include "sandbox/jail.h"
 #include "tracer/worker/contain_child.h"
+#include "tracer/worker/value_hold.h"
 #include "tracer/worker/value_walk.h"
 
 /*
@@ -163,7 +164,7 @@ static void put_repr(struct value_writer *w, PyObject *value)
     PyObject *text; /* owned */
 
     copy_name(c->area->running, Py_TYPE(value));
-    contain_child_bare_stack(w->depth);
+    value_hold_bare_stack(w->depth);
     text = PyObject_Repr(value);
     c->area->running[0] = '\0';
     if (!text) {

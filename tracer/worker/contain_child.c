@@ -90,31 +90,3 @@ void contain_child_prepare(uint64_t max_events, void (*on_end)(void *ctx),
     forget_open_reprs();
     PyErr_Clear();
 }
-
-void contain_child_bare_stack(uint32_t depth)
-{
-    PyThreadState *tstate = PyThreadState_Get();
-    /* The frame that would call repr(). */
-    int used = (int)depth + 1;
-
-#if PY_VERSION_HEX >= 0x030C0000
-    tstate->py_recursion_remaining = tstate->py_recursion_limit - 1;
-    tstate->recursion_headroom = 0;
-#if PY_VERSION_HEX >= 0x030E0000
-    (void)used;
-#elif PY_VERSION_HEX >= 0x030D0000
-    tstate->c_recursion_remaining = Py_C_RECURSION_LIMIT - used;
-#else
-    tstate->c_recursion_remaining = C_RECURSION_LIMIT - used;
-#endif
-#elif PY_VERSION_HEX >= 0x030B0000
-    tstate->recursion_remaining = tstate->recursion_limit - used;
-    tstate->recursion_headroom = 0;
-#elif PY_VERSION_HEX >= 0x030A0000
-    tstate->recursion_depth = used;
-    tstate->recursion_headroom = 0;
-#else
-    tstate->recursion_depth = used;
-    tstate->overflowed = 0;
-#endif
-}

@@ -18,11 +18,4 @@
 void contain_child_prepare(uint64_t max_events, void (*on_end)(void *ctx),
                            void *ctx);
 
-/*
- * The interpreter's recursion counters as they would be if repr() had been
- * called from a bare stack, `depth` levels ago: what a value's text is must
- * not depend on how deep the program stands.
- */
-void contain_child_bare_stack(uint32_t depth);
-
 #endif /* TRACER_WORKER_CONTAIN_CHILD_H */

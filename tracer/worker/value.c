@@ -266,6 +266,12 @@ void value_open_tuple(struct value_writer *w, PyObject *value)
 
 void value_open_dict(struct value_writer *w, PyObject *value)
 {
+    value_open_dict_body(w, value, 1);
+}
+
+void value_open_dict_body(struct value_writer *w, PyObject *value,
+                          uint16_t cost)
+{
     struct value_frame *f;
 
     if (value_is_open(w, value)) {
@@ -279,7 +285,7 @@ void value_open_dict(struct value_writer *w, PyObject *value)
         }
         return;
     }
-    f = value_push(w, value, dict_step, 1);
+    f = value_push(w, value, dict_step, cost);
     if (f) {
         f->is_guarded = true;
         value_putc(&w->out, '{');
@@ -343,10 +349,17 @@ void value_open_set(struct value_writer *w, PyObject *value)
 
 PyTypeObject *value_repr_owner(PyTypeObject *type)
 {
-    while (type->tp_base && type->tp_base->tp_repr == type->tp_repr) {
-        type = type->tp_base;
+    PyObject *mro = type->tp_mro;
+    PyTypeObject *owner = type;
+
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+
+        if (PyType_Check((PyObject *)base) && base->tp_repr == type->tp_repr) {
+            owner = base; /* bases stand behind what derives from them */
+        }
     }
-    return type;
+    return owner;
 }
 
 static void open_by_kind(struct value_writer *w, PyObject *value)

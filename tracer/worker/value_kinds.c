@@ -9,6 +9,7 @@
  * was made for another layout.
  */
 #include "tracer/worker/contain.h"
+#include "tracer/worker/value_hold.h"
 #include "tracer/worker/value_walk.h"
 
 /* ---- the table ---- */
@@ -68,10 +69,9 @@ Py_ssize_t value_member_offset(const PyTypeObject *type, const char *name)
 
 /* ---- leaves ---- */
 
-void value_open_leaf(struct value_writer *w, PyObject *value)
+/* Steals text; NULL is a repr() that raised. */
+static void put_leaf(struct value_writer *w, PyObject *text)
 {
-    PyObject *text = Py_TYPE(value)->tp_repr(value); /* owned */
-
     if (!text) {
         PyErr_Clear();
         value_fail(w, VALUE_FAILED);
@@ -79,6 +79,20 @@ void value_open_leaf(struct value_writer *w, PyObject *value)
     }
     value_put_str_less_addresses(w, text);
     Py_DECREF(text);
+}
+
+void value_open_leaf(struct value_writer *w, PyObject *value)
+{
+    put_leaf(w, Py_TYPE(value)->tp_repr(value));
+}
+
+void value_open_held(struct value_writer *w, PyObject *value)
+{
+    struct value_hold hold;
+
+    value_hold_begin(&hold, w->depth);
+    put_leaf(w, Py_TYPE(value)->tp_repr(value));
+    value_hold_end(&hold);
 }
 
 /* Ints that value_put_scalar() did not take: large ones, and subclasses. */

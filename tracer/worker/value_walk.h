@@ -93,6 +93,9 @@ void value_open_list(struct value_writer *w, PyObject *value);
 void value_open_tuple(struct value_writer *w, PyObject *value);
 void value_open_dict(struct value_writer *w, PyObject *value);
 void value_open_set(struct value_writer *w, PyObject *value);
+/* A dict's text in braces; `cost` as for value_push(). */
+void value_open_dict_body(struct value_writer *w, PyObject *value,
+                          uint16_t cost);
 /* A frame with one child and a literal text behind it (static). */
 void value_push_one(struct value_writer *w, PyObject *value, PyObject *child,
                     const char *tail);
@@ -197,8 +200,12 @@ value_open_fn value_kind_find(const struct value_writer *w, reprfunc repr);
  */
 value_open_fn value_kind_learn(struct value_writer *w, PyTypeObject *type);
 void value_more_init(struct value_writer *w);
+/* By the C type's name; NULL for none (value_collections.c). */
+value_open_fn value_collections_find(const char *name);
 /* Calls a tp_repr that runs C code only and makes nothing but strings. */
 void value_open_leaf(struct value_writer *w, PyObject *value);
+/* ... that may make other objects too, and call repr() on built-in types. */
+void value_open_held(struct value_writer *w, PyObject *value);
 /* Offset of a member that holds an object, by its name; -1 for none. */
 Py_ssize_t value_member_offset(const PyTypeObject *type, const char *name);
 /* What lies there; borrowed, may be NULL. */
