@@ -157,6 +157,7 @@ static enum cwm_rc take_program(struct job_line *l, const char *folder,
         return read_program(l, folder, path, err);
     }
     l->job.source = source;
+    l->job.is_text = true;
     l->job.name = l->job.id;
     return CWM_OK;
 }

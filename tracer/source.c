@@ -50,8 +50,9 @@ static enum cwm_rc find_lines(struct source *s, struct cwm_err *err)
     return CWM_OK;
 }
 
-enum cwm_rc source_new(const void *data, size_t len, const char *name,
-                       struct source **ret_source, struct cwm_err *err)
+static enum cwm_rc new_source(const char *data, size_t len, bool is_text,
+                              const char *name, struct source **ret_source,
+                              struct cwm_err *err)
 {
     struct source *s = NULL; /* owned */
     enum cwm_rc rc = CWM_OK;
@@ -64,7 +65,8 @@ enum cwm_rc source_new(const void *data, size_t len, const char *name,
         rc = CWM_FAIL(err, CWM_NOMEM, "could not allocate a program");
         goto out;
     }
-    rc = source__decode(len ? data : "", len, s->name, &s->text, &s->len, err);
+    rc = source__decode(len ? data : "", len, is_text, s->name, &s->text,
+                        &s->len, err);
     if (rc != CWM_OK) {
         goto out;
     }
@@ -81,6 +83,18 @@ enum cwm_rc source_new(const void *data, size_t len, const char *name,
 out:
     source_free(s);
     return rc;
+}
+
+enum cwm_rc source_new(const void *data, size_t len, const char *name,
+                       struct source **ret_source, struct cwm_err *err)
+{
+    return new_source(data, len, false, name, ret_source, err);
+}
+
+enum cwm_rc source_new_text(const char *text, size_t len, const char *name,
+                            struct source **ret_source, struct cwm_err *err)
+{
+    return new_source(text, len, true, name, ret_source, err);
 }
 
 void source_free(struct source *s)

@@ -54,6 +54,12 @@ struct source; /* opaque: source.c */
  */
 enum cwm_rc source_new(const void *data, size_t len, const char *name,
                        struct source **ret_source, struct cwm_err *err);
+/*
+ * The same for a text that is decoded already (a JSON string, what
+ * source_wrap_main() wrote): UTF-8, whatever encoding its cookie names.
+ */
+enum cwm_rc source_new_text(const char *text, size_t len, const char *name,
+                            struct source **ret_source, struct cwm_err *err);
 void source_free(struct source *s); /* NULL is fine */
 
 /* The text as the program sees it: UTF-8, LF.  NUL-terminated. */
@@ -74,14 +80,16 @@ int source_def_at(const struct source *s, uint32_t line);
  * that the marker in the text stands on, or -1 (a script).  Where a name is
  * defined several times the last counts, as in Python.  Fails: CWM_USAGE with
  * the entries there are ("no function 'g'; there are f, h, A.m, ..."), for a
- * class, for a nested function, for two markers, for a marker on no def.
+ * class, for a nested function, for two markers, for a marker on no def.  (A
+ * marker on the first line of code, no def line, is a script's own context.)
  */
 enum cwm_rc source_entry(const struct source *s, const char *name, int *ret_def,
                          struct cwm_err *err);
 
 /*
  * A new text with "\n\ndef main():\n    return NAME(ARGS)\n" behind the
- * program, for --wrap-main; the caller parses it anew.
+ * program, for --wrap-main; the caller parses it with source_new_text().
+ * Fails: CWM_USAGE as source_entry(), and for arguments that do not parse.
  */
 enum cwm_rc source_wrap_main(const struct source *s, const char *name,
                              const char *args, struct cwm_buf *out,

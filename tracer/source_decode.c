@@ -247,14 +247,15 @@ static enum cwm_rc choose_codec(struct cookie cookie, bool has_mark,
     return CWM_OK;
 }
 
-enum cwm_rc source__decode(const char *data, size_t len, const char *name,
-                           char **ret_text, size_t *ret_len,
+enum cwm_rc source__decode(const char *data, size_t len, bool is_text,
+                           const char *name, char **ret_text, size_t *ret_len,
                            struct cwm_err *err)
 {
-    bool has_mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
+    bool has_mark =
+        !is_text && len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
     size_t begin = has_mark ? 3 : 0;
     const struct source__codec *codec = NULL;
-    struct cookie cookie;
+    struct cookie cookie = {NULL, 0};
     struct cwm_buf out;
     size_t bad = 0;
     enum cwm_rc rc;
@@ -264,7 +265,9 @@ enum cwm_rc source__decode(const char *data, size_t len, const char *name,
     if (rc != CWM_OK) {
         goto out;
     }
-    cookie = find_cookie(data + begin, data + len);
+    if (!is_text) {
+        cookie = find_cookie(data + begin, data + len);
+    }
     rc = choose_codec(cookie, has_mark, name, &codec, err);
     if (rc != CWM_OK) {
         goto out;

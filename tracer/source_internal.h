@@ -55,9 +55,12 @@ enum cwm_rc source__codec_decode(const struct source__codec *codec,
                                  struct cwm_buf *out, size_t *ret_bad,
                                  struct cwm_err *err);
 
-/* source_decode.c: *ret_text is owned by the caller, NUL-terminated. */
-enum cwm_rc source__decode(const char *data, size_t len, const char *name,
-                           char **ret_text, size_t *ret_len,
+/*
+ * source_decode.c: *ret_text is owned by the caller, NUL-terminated.  is_text:
+ * UTF-8 without a mark, in which a cookie means nothing.
+ */
+enum cwm_rc source__decode(const char *data, size_t len, bool is_text,
+                           const char *name, char **ret_text, size_t *ret_len,
                            struct cwm_err *err);
 
 /*

@@ -193,8 +193,8 @@ static enum cwm_rc wrap_main(struct tracer *t, const struct trace_job *job,
         t->source, entry, job->args ? job->args : "", &t->wrapped, err);
 
     if (rc == CWM_OK) {
-        rc = source_new(t->wrapped.data, t->wrapped.len, job->name, &wrapped,
-                        err);
+        rc = source_new_text(t->wrapped.data, t->wrapped.len, job->name,
+                             &wrapped, err);
     }
     if (rc == CWM_OK) {
         source_free(t->source);
@@ -551,7 +551,10 @@ enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
                         (unsigned long long)job->limits.max_trace_bytes,
                         (unsigned long long)t->max_trace_bytes);
     }
-    rc = source_new(job->source, job->source_len, job->name, &t->source, &why);
+    rc = job->is_text ? source_new_text(job->source, job->source_len, job->name,
+                                        &t->source, &why)
+                      : source_new(job->source, job->source_len, job->name,
+                                   &t->source, &why);
     if (rc == CWM_OK) {
         rc = run_source(t, job, cancel, &result, &entry, err);
     } else if (is_about_the_text(rc)) {

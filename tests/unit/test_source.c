@@ -96,6 +96,24 @@ static void source__text_is_utf8_with_lf(void **state)
                 "\n# vim: set fileencoding=iso-8859-15 :\n# \xE2\x82\xAC\n");
 }
 
+static void source__a_decoded_text_is_not_decoded_again(void **state)
+{
+    static const char text[] = "# coding: latin-1\r\ns = '\xC3\xA9'";
+    struct source *s = NULL;
+    struct cwm_err err = {0};
+    size_t len;
+
+    (void)state;
+    assert_int_equal(source_new_text(text, sizeof text - 1, "x", &s, &err),
+                     CWM_OK);
+    assert_string_equal(source_text(s, &len),
+                        "# coding: latin-1\ns = '\xC3\xA9'");
+    source_free(s);
+    s = NULL;
+    assert_int_equal(source_new_text("\n\xE9", 2, "x", &s, &err), CWM_FORMAT);
+    assert_null(s);
+}
+
 static void source__what_cannot_be_read_says_where(void **state)
 {
     (void)state;
@@ -476,6 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(source__text_is_utf8_with_lf),
+        cmocka_unit_test(source__a_decoded_text_is_not_decoded_again),
         cmocka_unit_test(source__what_cannot_be_read_says_where),
         cmocka_unit_test(source__the_size_limit_is_exact),
         cmocka_unit_test(source__lines_lose_their_end_and_the_marker),
