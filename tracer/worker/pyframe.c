@@ -42,44 +42,21 @@ uint32_t pyframe_max_slots(PyCodeObject *code)
                       PyTuple_GET_SIZE(code->co_freevars));
 }
 
-/* The cell that holds argument `arg`, or -1. */
-static Py_ssize_t cell_of_argument(PyCodeObject *code, Py_ssize_t arg)
-{
-    if (!code->co_cell2arg)
-        return -1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_cellvars); i++) {
-        if (code->co_cell2arg[i] == arg)
-            return i;
-    }
-    return -1;
-}
-
 /*
- * An argument that is a cell leaves its own slot empty and stands among the
- * cells; 3.11 shows it at the argument's place, and so do we.
+ * An argument that is a cell leaves its own slot empty for good and stands
+ * among the cells; f_locals shows it there, as the golden traces do.
  */
 uint32_t pyframe_describe(PyCodeObject *code, struct pyframe_slot_info *slots)
 {
     uint32_t n = 0;
-    uint32_t n_locals = (uint32_t)code->co_nlocals;
-    Py_ssize_t n_cells = PyTuple_GET_SIZE(code->co_cellvars);
-    for (uint32_t i = 0; i < n_locals; i++) {
-        Py_ssize_t cell = cell_of_argument(code, (Py_ssize_t)i);
-        slots[n].name = PyTuple_GET_ITEM(code->co_varnames, i);
-        slots[n].index = cell < 0 ? i : n_locals + (uint32_t)cell;
-        slots[n++].kind = cell < 0 ? PYFRAME_LOCAL : PYFRAME_CELL;
-    }
-    for (Py_ssize_t i = 0; i < n_cells; i++) {
-        if (code->co_cell2arg && code->co_cell2arg[i] != CO_CELL_NOT_AN_ARG)
-            continue;
-        slots[n].name = PyTuple_GET_ITEM(code->co_cellvars, i);
-        slots[n].index = n_locals + (uint32_t)i;
-        slots[n++].kind = PYFRAME_CELL;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_freevars); i++) {
-        slots[n].name = PyTuple_GET_ITEM(code->co_freevars, i);
-        slots[n].index = n_locals + (uint32_t)(n_cells + i);
-        slots[n++].kind = PYFRAME_CELL;
+    PyObject *const names[] = {code->co_varnames, code->co_cellvars,
+                               code->co_freevars};
+    for (int group = 0; group < 3; group++) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names[group]); i++) {
+            slots[n].name = PyTuple_GET_ITEM(names[group], i);
+            slots[n].index = n;
+            slots[n++].kind = group == 0 ? PYFRAME_LOCAL : PYFRAME_CELL;
+        }
     }
     return n;
 }

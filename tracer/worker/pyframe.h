@@ -20,6 +20,9 @@
 #include <Python.h>
 #include <frameobject.h>
 
+/* A macro where Python.h was included first, a function in what follows. */
+#undef _PyGC_FINALIZED
+
 #include "internal/pycore_gc.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_pystate.h"
