@@ -79,7 +79,7 @@ struct trace_job {
     const char *id;     /* borrowed; may be NULL */
     const void *source; /* borrowed: bytes as in the file */
     size_t source_len;
-    bool is_text; /* source is decoded (JSON): its cookie names nothing */
+    bool is_text;      /* source is decoded (JSON): its cookie names nothing */
     const char *name;  /* for messages: the file's name, or the job's id */
     const char *entry; /* NULL: the marker's, else the whole script */
     const char *args;  /* NULL: "" */
