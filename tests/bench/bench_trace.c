@@ -33,9 +33,10 @@ static uint64_t own_cpu_us(void)
 /* Reads all frames, as every user of a trace does; bytes of values seen. */
 static enum cwm_rc read_frames(struct trace_reader *r, struct cwm_err *err)
 {
-    enum cwm_rc rc = trace_reader_rewind(r, err);
+    enum cwm_rc rc = CWM_OK;
     bool more = true;
 
+    trace_reader_rewind(r);
     while (rc == CWM_OK && more) {
         struct trace_frame frame;
 
