@@ -20,12 +20,12 @@ static long now_ms(void)
     return t.tv_sec * 1000L + t.tv_nsec / 1000000L;
 }
 
-static enum cwm_rc spawn(char *const argv[], int out_fd, pid_t *ret_pid,
-                         struct cwm_err *err)
+static enum cwm_rc spawn(char *const argv[], bool own_environment, int out_fd,
+                         pid_t *ret_pid, struct cwm_err *err)
 {
     static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
     static char locale[] = "LC_ALL=C.UTF-8";
-    char *const environment[] = {path, locale, NULL};
+    char *const fixed[] = {path, locale, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -40,8 +40,8 @@ static enum cwm_rc spawn(char *const argv[], int out_fd, pid_t *ret_pid,
                                      O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out_fd, STDERR_FILENO);
-    rc =
-        posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, environment);
+    rc = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv,
+                     own_environment ? environ : fixed);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (rc != 0) {
@@ -95,8 +95,9 @@ static enum cwm_rc failed(const char *name, int status,
                     WEXITSTATUS(status), len < 200 ? len : 200, text);
 }
 
-enum cwm_rc run_program(char *const argv[], unsigned timeout_ms,
-                        struct cwm_buf *out, struct cwm_err *err)
+enum cwm_rc run_program(char *const argv[], bool own_environment,
+                        unsigned timeout_ms, struct cwm_buf *out,
+                        struct cwm_err *err)
 {
     long until_ms = now_ms() + (long)timeout_ms;
     enum cwm_rc rc;
@@ -108,7 +109,7 @@ enum cwm_rc run_program(char *const argv[], unsigned timeout_ms,
         return CWM_FAIL(err, CWM_SYSTEM, "could not make a pipe: %s",
                         strerror(errno));
     }
-    rc = spawn(argv, ends[1], &pid, err);
+    rc = spawn(argv, own_environment, ends[1], &pid, err);
     close(ends[1]);
     if (rc == CWM_OK) {
         rc = drain(ends[0], argv[0], until_ms, out, err);

@@ -524,6 +524,9 @@ static enum cwm_rc run_source(struct tracer *t, const struct trace_job *job,
         return CWM_FAIL(err, rc, "%s", why.message);
     }
     *ret_entry = plan.entry;
+    if (!plan.entry && source_first_code_line(t->source) == 0) {
+        plan.traced = false; /* no line that a frame could stand on */
+    }
     rc = make_context(t, &plan, err);
     if (rc == CWM_OK) {
         rc = run_plan(t, &plan, cancel, &result->kernel, err);

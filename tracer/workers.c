@@ -217,7 +217,7 @@ static enum cwm_rc ask(const char *path, const char *python,
         argv[3] = w->python;
     }
     cwm_buf_init(&out, MAX_ANSWER_BYTES);
-    rc = run_program(argv, ASK_TIMEOUT_MS, &out, err);
+    rc = run_program(argv, false, ASK_TIMEOUT_MS, &out, err);
     if (rc == CWM_OK) {
         rc = read_answer(out.data ? out.data : "", w, err);
     }
@@ -288,20 +288,49 @@ static bool absolute_path(const char *typed, char *path, size_t size)
     return false;
 }
 
+/* Copy the line at *text to `to`; *text then stands behind it. */
+static bool take_line(const char **text, char *to, size_t size)
+{
+    size_t len = strcspn(*text, "\n");
+
+    if (len == 0 || len >= size) {
+        return false;
+    }
+    memcpy(to, *text, len);
+    to[len] = '\0';
+    *text += len + ((*text)[len] == '\n');
+    return true;
+}
+
+/* What the program below printed; the interpreter's own path replaces the
+ * one that was typed, which may be a wrapper's. */
+static bool read_interpreter(const char *answer, struct interpreter *it)
+{
+    unsigned micro;
+    int at = 0;
+
+    answer = strstr(answer, "cwm ");
+    if (!answer || sscanf(answer, "cwm %2u %3u %3u\n%n", &it->major, &it->minor,
+                          &micro, &at) != 3) {
+        return false;
+    }
+    answer += at;
+    return at > 0 && take_line(&answer, it->prefix, sizeof it->prefix) &&
+           take_line(&answer, it->path, sizeof it->path) && it->path[0] == '/';
+}
+
 static enum cwm_rc ask_interpreter(const char *typed, struct interpreter *it,
                                    struct cwm_err *err)
 {
     char isolated[] = "-IS";
     char command[] = "-c";
     char program[] = "import sys\n"
-                     "print('cwm', '%d %d %d' % sys.version_info[:3], "
-                     "sys.base_prefix)";
+                     "print('cwm', *sys.version_info[:3])\n"
+                     "print(sys.base_prefix)\n"
+                     "print(sys.executable)";
     char *argv[] = {it->path, isolated, command, program, NULL};
     struct cwm_buf out;
-    const char *answer;
-    unsigned micro;
     enum cwm_rc rc;
-    int at = 0;
 
     if (!absolute_path(typed, it->path, sizeof it->path) ||
         access(it->path, X_OK) != 0) {
@@ -310,19 +339,12 @@ static enum cwm_rc ask_interpreter(const char *typed, struct interpreter *it,
                         strerror(strchr(typed, '/') ? errno : ENOENT));
     }
     cwm_buf_init(&out, MAX_ANSWER_BYTES);
-    rc = run_program(argv, ASK_TIMEOUT_MS, &out, err);
-    answer = out.data ? strstr(out.data, "cwm ") : NULL;
-    if (rc != CWM_OK || !answer ||
-        sscanf(answer, "cwm %2u %3u %3u %n", &it->major, &it->minor, &micro,
-               &at) != 3 ||
-        at == 0) {
+    rc = run_program(argv, true, ASK_TIMEOUT_MS, &out, err);
+    if (rc != CWM_OK || !out.data || !read_interpreter(out.data, it)) {
         rc = CWM_FAIL(err, CWM_USAGE,
                       "cannot use '%s' as the interpreter: it does not answer "
                       "as a Python does",
                       typed);
-    } else {
-        snprintf(it->prefix, sizeof it->prefix, "%.*s",
-                 (int)strcspn(answer + at, "\n"), answer + at);
     }
     cwm_buf_release(&out);
     return rc;
@@ -420,13 +442,20 @@ enum cwm_rc worker_program_find(const struct tracer_options *options,
     }
     for (size_t i = 0; i < found.n && rc == CWM_OK; i++) {
         struct worker_program w;
+        bool good;
 
         if (found.list[i].major != it.major ||
             found.list[i].minor != it.minor) {
             continue;
         }
-        rc = ask(found.list[i].path, it.path, &w, err);
-        if (rc == CWM_OK && fits(&w, &it)) {
+        /* What it was built against it says only when it is asked alone. */
+        rc = ask(found.list[i].path, "", &w, err);
+        good = rc == CWM_OK && fits(&w, &it);
+        if (good && it.path[0]) {
+            worker_program_release(&w);
+            rc = ask(found.list[i].path, it.path, &w, err);
+        }
+        if (good && rc == CWM_OK) {
             *ret_worker = w;
             return CWM_OK;
         }

@@ -339,8 +339,9 @@ static int run_one(const struct trace_fields *f, const char *name,
 static int trace_one(const struct trace_fields *f, const char *path)
 {
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    const char *slash = strrchr(path, '/');
     struct trace_job job = {
-        .id = path,
+        .id = slash ? slash + 1 : path, /* no folders in data */
         .name = name,
         .entry = f->entry,
         .args = f->args,

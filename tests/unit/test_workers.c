@@ -141,8 +141,9 @@ static int make_folder(void **state)
                "echo '{\"version\": \"7.10.0\", \"prefix\": \"/usr/lib\", "
                "\"read_paths\": [\"/usr\"]}'\n");
     put_script(scripts[2], "#!/bin/sh\nexit 1\n");
-    put_script(scripts[3], "#!/bin/sh\necho cwm 7 1 5 /usr\n");
-    put_script(scripts[4], "#!/bin/sh\necho cwm 7 1 5 /usr/share\n");
+    put_script(scripts[3], "#!/bin/sh\necho cwm 7 1 5; echo /usr; echo $0\n");
+    put_script(scripts[4], "#!/bin/sh\necho cwm 7 1 5; echo /usr/share; "
+                           "echo $0\n");
     put_script(scripts[5], "#!/bin/sh\necho hello\n");
     return 0;
 }
