@@ -50,26 +50,39 @@ struct jail {
     uint64_t address_space_bytes; /* of the warm worker */
     struct protocol_policy policy;
     struct sandbox_wall_state walls[SANDBOX_N_WALLS];
-    struct jail_filter run_filters[2];
+    /* Filters of system calls: pid 1's and its children's; every child's
+     * last; a scratch process's.  No code: the wall is missing. */
+    struct jail_filter lists;
+    struct jail_filter gate;
     struct jail_filter scratch_filter;
-    int landlock_abi;                  /* 0: none */
+    int landlock_abi;                    /* 0: none */
+    struct jail_landlock_rule *landlock; /* owned: rules but the folder's */
+    size_t n_landlock;
+    long n_cpus;
     struct jail_scratch_page *scratch; /* owned mapping */
 };
 
-/* jail_seccomp.c */
+/* Read access that every run has. */
+struct jail_landlock_rule {
+    int fd; /* owned */
+    uint64_t rights;
+};
 
-/*
- * Compile the filters: [0] the list of system calls, [1] the gate that lets
- * clone() through for threads and at jail_scratch_fork()'s one instruction.
- */
+/* jail_seccomp.c */
 enum cwm_rc jail__seccomp_compile(struct jail *jail, struct cwm_err *err);
 void jail__seccomp_release(struct jail *jail);
 /* In pid 1, once: have clone() from the scratch instruction asked for. */
 int jail__seccomp_notify(void);
 int jail__seccomp_load(const struct jail_filter *filter);
 
-/* jail_landlock.c: the run's child, before seccomp; -1 with errno. */
-int jail__landlock_restrict(const struct jail *jail);
+/* jail_landlock.c; -1 with errno. */
+
+/* Pid 1, once: open what the rules name. */
+int jail__landlock_prepare(struct jail *jail);
+/* A run's child: a ruleset with all but the private folder; a descriptor. */
+int jail__landlock_ruleset(const struct jail *jail);
+/* In the private folder: from here on only what the rules say. */
+int jail__landlock_restrict(const struct jail *jail, int ruleset);
 
 /* jail_run.c */
 

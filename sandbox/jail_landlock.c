@@ -5,7 +5,8 @@
  * TCP, no abstract socket or signal out of the run.
  *
  * Landlock names folders by what is there at the time, and the private folder
- * is a new mount for every run, so each run's child makes its own ruleset.
+ * is a new mount for every run, so each run's child makes its own ruleset, of
+ * descriptors that pid 1 opened once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cwm/base/alloc.h"
 #include "sandbox/jail_build.h"
 #include "sandbox/jail_internal.h"
 
@@ -71,53 +73,82 @@ static int new_ruleset(int abi)
     return (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 }
 
-/* Grant `rights` at and below `path`; one that is not there is skipped. */
-static int grant(int ruleset, const char *path, uint64_t rights)
+static int add_rule(int ruleset, int fd, uint64_t rights)
 {
-    struct landlock_path_beneath_attr attr = {.allowed_access = rights};
-    struct stat st;
-    int rc;
+    const struct landlock_path_beneath_attr attr = {.allowed_access = rights,
+                                                    .parent_fd = fd};
 
-    attr.parent_fd = open(path, O_PATH | O_CLOEXEC);
-    if (attr.parent_fd < 0) {
-        return 0;
-    }
-    if (fstat(attr.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        attr.allowed_access &= FILE_RIGHTS;
-    }
-    rc = (int)syscall(SYS_landlock_add_rule, ruleset,
-                      LANDLOCK_RULE_PATH_BENEATH, &attr, 0);
-    close(attr.parent_fd);
-    return rc;
+    return (int)syscall(SYS_landlock_add_rule, ruleset,
+                        LANDLOCK_RULE_PATH_BENEATH, &attr, 0);
 }
 
-int jail__landlock_restrict(const struct jail *jail)
+/* Grant `rights` at and below `path`; one that is not there is skipped. */
+static void prepare_rule(struct jail *jail, const char *path, uint64_t rights)
 {
-    uint64_t all = all_rights(jail->landlock_abi);
-    int ruleset = new_ruleset(jail->landlock_abi);
-    int rc = -1;
+    struct jail_landlock_rule *rule = &jail->landlock[jail->n_landlock];
+    struct stat st;
 
-    if (ruleset < 0) {
+    rule->fd = open(path, O_PATH | O_CLOEXEC);
+    if (rule->fd < 0) {
+        return;
+    }
+    rule->rights = rights & all_rights(jail->landlock_abi);
+    if (fstat(rule->fd, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        rule->rights &= FILE_RIGHTS;
+    }
+    jail->n_landlock++;
+}
+
+int jail__landlock_prepare(struct jail *jail)
+{
+    const size_t n_devices = sizeof(devices) / sizeof(devices[0]);
+    size_t n_paths = 0;
+
+    while (jail->policy.read_paths[n_paths]) {
+        n_paths++;
+    }
+    jail->landlock =
+        cwm_calloc(1 + n_paths + n_devices, sizeof(*jail->landlock));
+    if (!jail->landlock) {
+        errno = ENOMEM;
         return -1;
     }
     /* Folder listings everywhere: as where there is no Landlock. */
-    rc = grant(ruleset, "/", FS_READ_DIR);
-    if (rc == 0) {
-        rc = grant(ruleset, JAIL_TMP, all & ~FS_EXECUTE);
+    prepare_rule(jail, "/", FS_READ_DIR);
+    for (size_t i = 0; i < n_paths; i++) {
+        prepare_rule(jail, jail->policy.read_paths[i],
+                     FS_READ_FILE | FS_READ_DIR | FS_EXECUTE);
     }
-    for (size_t i = 0; rc == 0 && jail->policy.read_paths[i]; i++) {
-        rc = grant(ruleset, jail->policy.read_paths[i],
-                   FS_READ_FILE | FS_READ_DIR | FS_EXECUTE);
+    for (size_t i = 0; i < n_devices; i++) {
+        prepare_rule(jail, devices[i],
+                     FS_READ_FILE | FS_WRITE_FILE | FS_IOCTL_DEV | FS_TRUNCATE);
     }
-    for (size_t i = 0; rc == 0 && i < sizeof(devices) / sizeof(devices[0]);
-         i++) {
-        rc = grant(
-            ruleset, devices[i],
-            all & (FS_READ_FILE | FS_WRITE_FILE | FS_IOCTL_DEV | FS_TRUNCATE));
+    return 0;
+}
+
+int jail__landlock_ruleset(const struct jail *jail)
+{
+    int ruleset = new_ruleset(jail->landlock_abi);
+
+    for (size_t i = 0; ruleset >= 0 && i < jail->n_landlock; i++) {
+        if (add_rule(ruleset, jail->landlock[i].fd, jail->landlock[i].rights) <
+            0) {
+            close(ruleset);
+            ruleset = -1;
+        }
     }
-    if (rc == 0) {
-        rc = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+    return ruleset;
+}
+
+int jail__landlock_restrict(const struct jail *jail, int ruleset)
+{
+    int folder = open(".", O_PATH | O_CLOEXEC);
+    int rc = -1;
+
+    if (folder >= 0) {
+        rc = add_rule(ruleset, folder,
+                      all_rights(jail->landlock_abi) & ~FS_EXECUTE);
+        close(folder);
     }
-    close(ruleset);
-    return rc;
+    return rc < 0 ? -1 : (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }

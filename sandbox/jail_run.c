@@ -28,8 +28,9 @@
 /* Queued signals and POSIX timers: kernel memory outside of RLIMIT_AS. */
 #define PENDING_SIGNALS 256
 
-/* The write end of "confined" while everything else is closed. */
-enum { READY_FD = 3 };
+/* What stays open until the child is confined: where it says so, and the
+ * Landlock ruleset. */
+enum { READY_FD = 3, RULESET_FD, FIRST_CLOSED_FD };
 
 static int set_limits(const struct jail *jail,
                       const struct sandbox_limits *limits)
@@ -87,36 +88,38 @@ static int drop_rights(void)
 
 static int confine(struct jail *jail, const struct sandbox_limits *limits)
 {
-    if (set_limits(jail, limits) < 0) {
+    if (jail->landlock_abi > 0) {
+        if (jail__landlock_restrict(jail, RULESET_FD) < 0) {
+            return -1;
+        }
+        close(RULESET_FD);
+    }
+    if (set_limits(jail, limits) < 0 || drop_rights() < 0) {
         return -1;
     }
-    if (jail->landlock_abi > 0 && jail__landlock_restrict(jail) < 0) {
-        return -1;
-    }
-    if (drop_rights() < 0) {
-        return -1;
-    }
-    if (jail->run_filters[0].code) {
-        /* The list lets seccomp() through, which the gate then shuts. */
-        if (jail__seccomp_load(&jail->run_filters[0]) < 0 ||
-            jail__seccomp_load(&jail->run_filters[1]) < 0) {
+    return jail->gate.code ? jail__seccomp_load(&jail->gate) : 0;
+}
+
+/* Descriptors 0, 1, 2, the two of our own, and nothing else. */
+static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS])
+{
+    int ready = fcntl(jail->ready_fd, F_DUPFD_CLOEXEC, FIRST_CLOSED_FD);
+    int ruleset = -1;
+
+    if (jail->landlock_abi > 0) {
+        ruleset = jail__landlock_ruleset(jail);
+        if (ruleset < 0) {
             return -1;
         }
     }
-    return 0;
-}
-
-/* Descriptors 0, 1, 2 and READY_FD, and nothing else. */
-static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS])
-{
-    int ready = fcntl(jail->ready_fd, F_DUPFD_CLOEXEC, 64);
-
+    /* Pid 1's own lie at 3 and 4: none of the run's is overwritten. */
     if (ready < 0 || dup2(fds[RUN_FD_STDIN], 0) < 0 ||
         dup2(fds[RUN_FD_STDOUT], 1) < 0 || dup2(fds[RUN_FD_STDERR], 2) < 0 ||
-        dup2(ready, READY_FD) < 0) {
+        dup2(ready, READY_FD) < 0 ||
+        (ruleset >= 0 && dup2(ruleset, RULESET_FD) < 0)) {
         return -1;
     }
-    return close_range(READY_FD + 1, ~0u, 0);
+    return close_range(FIRST_CLOSED_FD, ~0u, 0);
 }
 
 /* The request in memory of the child's own; -1 with errno. */

@@ -45,7 +45,6 @@ struct watch {
     uint64_t cpu_us; /* of what has been reaped */
     uint64_t max_rss_bytes;
     clockid_t cpu_clock;
-    long n_cpus;
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -92,8 +91,8 @@ static void note_reaped(struct watch *w, pid_t pid, int status,
     }
 }
 
-/* Reap what has ended (flags WNOHANG) or everything (0). */
-static void reap(struct watch *w, int flags)
+/* Reap what has ended (flags WNOHANG) or everything (0); true: none is left. */
+static bool reap(struct watch *w, int flags)
 {
     struct rusage usage;
     int status;
@@ -104,7 +103,7 @@ static void reap(struct watch *w, int flags)
         if (pid > 0) {
             note_reaped(w, pid, status, &usage);
         } else if (pid == 0 || errno != EINTR) {
-            return;
+            return pid < 0;
         }
     }
 }
@@ -124,7 +123,7 @@ static void answer_scratch(struct watch *w)
         return; /* the asker is gone */
     }
     id = u.request.id;
-    reap(w, WNOHANG);
+    (void)reap(w, WNOHANG);
     memset(&u, 0, sizeof(u));
     u.answer.id = id;
     if (w->n_scratch < JAIL_MAX_SCRATCH && !w->ended) {
@@ -171,7 +170,7 @@ static int64_t check_clocks(struct watch *w)
         return 0;
     }
     wall_left = limits->wall_ms * 1000 - wall;
-    cpu_left = (limits->cpu_ms * 1000 - cpu) / (uint64_t)w->n_cpus;
+    cpu_left = (limits->cpu_ms * 1000 - cpu) / (uint64_t)w->jail->n_cpus;
     if (cpu_left > wall_left) {
         cpu_left = wall_left;
     }
@@ -198,7 +197,7 @@ static void watch_child(struct watch *w)
         if (fds[1].revents) {
             while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
             }
-            reap(w, WNOHANG);
+            (void)reap(w, WNOHANG);
         }
         if (fds[2].revents & POLLIN) {
             answer_scratch(w);
@@ -207,9 +206,14 @@ static void watch_child(struct watch *w)
             take_order(w);
         }
     }
-    /* Nothing else lives in this pid namespace. */
-    kill(-1, SIGKILL);
-    reap(w, 0);
+    /*
+     * Everybody in this pid namespace descends from us, and who loses his
+     * parent becomes our child: without children we are alone.  Else, kill all.
+     */
+    if (!reap(w, WNOHANG)) {
+        kill(-1, SIGKILL);
+        (void)reap(w, 0);
+    }
     while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
     }
 }
@@ -270,8 +274,6 @@ static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
     struct message m;
     uint64_t ready = 0;
 
-    w.n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    w.n_cpus = w.n_cpus > 0 ? w.n_cpus : 1;
     w.start_us = clock_us(CLOCK_MONOTONIC);
     if (mount_folder(&order->limits) < 0) {
         return CWM_FAIL(err, CWM_SYSTEM,
@@ -336,6 +338,30 @@ static enum cwm_rc serve_all(struct jail *jail,
     }
 }
 
+/* Once, when the worker is warm: what all runs share. */
+static enum cwm_rc prepare(struct jail *jail, struct cwm_err *err)
+{
+    jail->n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (jail->n_cpus < 1) {
+        jail->n_cpus = 1;
+    }
+    if (jail->landlock_abi > 0 && jail__landlock_prepare(jail) < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not prepare Landlock: %s",
+                        strerror(errno));
+    }
+    if (jail->lists.code) {
+        if (jail__seccomp_load(&jail->lists) < 0) {
+            return CWM_FAIL(err, CWM_SYSTEM,
+                            "could not load the filter of system calls: %s",
+                            strerror(errno));
+        }
+        jail->notify_fd = jail__seccomp_notify();
+    }
+    jail->address_space_bytes = address_space(jail->statm_fd);
+    jail__scratch_attach(jail);
+    return CWM_OK;
+}
+
 enum cwm_rc jail_serve(struct jail *jail, const char *hello,
                        const struct jail_callbacks *callbacks, void *ctx,
                        struct cwm_err *err)
@@ -345,13 +371,11 @@ enum cwm_rc jail_serve(struct jail *jail, const char *hello,
     enum cwm_rc rc;
 
     err = err ? err : &own;
-    if (jail->run_filters[0].code) {
-        jail->notify_fd = jail__seccomp_notify();
+    rc = prepare(jail, err);
+    if (rc == CWM_OK) {
+        protocol_message_init(&m, MESSAGE_HELLO, hello);
+        rc = protocol_send(jail->control_fd, &m, NULL, 0, err);
     }
-    jail->address_space_bytes = address_space(jail->statm_fd);
-    jail__scratch_attach(jail);
-    protocol_message_init(&m, MESSAGE_HELLO, hello);
-    rc = protocol_send(jail->control_fd, &m, NULL, 0, err);
     if (rc == CWM_OK) {
         rc = serve_all(jail, callbacks, ctx, err);
     }

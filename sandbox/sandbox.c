@@ -268,13 +268,22 @@ static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
     return rc;
 }
 
+/* Has the kernel killed for memory since we last looked? */
+static bool killed_for_memory(struct worker *w)
+{
+    uint64_t before = w->oom_kills;
+
+    w->oom_kills = cgroup_oom_kills(&w->cgroup);
+    return w->oom_kills > before;
+}
+
 /* What a run that ended with its worker was: our failure, or its verdict? */
 static enum cwm_rc judge_death(struct sandbox *s, struct run *r,
-                               uint64_t oom_kills, uint64_t wall_ms,
+                               uint64_t wall_ms,
                                struct sandbox_verdict *ret_verdict,
                                struct cwm_err *err)
 {
-    bool oom = cgroup_oom_kills(&s->worker.cgroup) > oom_kills;
+    bool oom = killed_for_memory(&s->worker);
 
     worker_stop(&s->worker, true);
     if (!oom && !r->timed_out) {
@@ -296,7 +305,6 @@ static enum cwm_rc run_once(struct sandbox *s, const void *request,
                             struct cwm_err *err)
 {
     uint64_t start_ms = now_ms();
-    uint64_t oom_kills = cgroup_oom_kills(&s->worker.cgroup);
     enum cwm_rc rc =
         open_run(r, request, request_len, stdin_data, stdin_len, err);
 
@@ -315,12 +323,11 @@ static enum cwm_rc run_once(struct sandbox *s, const void *request,
         return rc;
     }
     if (r->worker_died || r->timed_out || r->answer.type != MESSAGE_RESULT) {
-        return judge_death(s, r, oom_kills, now_ms() - start_ms, ret_verdict,
-                           err);
+        return judge_death(s, r, now_ms() - start_ms, ret_verdict, err);
     }
     *ret_verdict = r->answer.u.verdict;
     if (ret_verdict->end == SANDBOX_END_SIGNALLED &&
-        cgroup_oom_kills(&s->worker.cgroup) > oom_kills) {
+        killed_for_memory(&s->worker)) {
         ret_verdict->end = SANDBOX_END_MEMORY;
         ret_verdict->code = 0;
     }

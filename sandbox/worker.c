@@ -259,6 +259,7 @@ static enum cwm_rc await_hello(struct worker *w, int log, struct cwm_err *err)
         return CWM_FAIL(err, CWM_NOMEM, "could not allocate a text");
     }
     w->base_bytes = cgroup_memory_used(&w->cgroup);
+    w->oom_kills = cgroup_oom_kills(&w->cgroup);
     return CWM_OK;
 }
 

@@ -21,6 +21,7 @@ struct worker {
     size_t shared_len;    /* bytes */
     struct cgroup cgroup; /* version 0: the machine gives none */
     uint64_t base_bytes;  /* memory of the warm worker in its cgroup */
+    uint64_t oom_kills;   /* as last read from the cgroup */
     char *hello;          /* owned */
     /* Copies of the policy, owned. */
     char *path;

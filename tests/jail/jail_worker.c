@@ -1,28 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/* jail_worker.c -- a worker without Python: does what the request says. */
+/*
+ * jail_worker.c -- a worker without Python, which attacks its jail as the
+ * request says: the name of a row of attacks.h, or "call N" for one system
+ * call.
+ */
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "attacks.h"
 #include "sandbox/jail.h"
 
-static int run(void *ctx, const struct jail_run *run)
+static const struct {
+    const char *name;
+    int (*attack)(const struct jail_run *run);
+} attacks[] = {
+#define ATTACK_ROW(name, end, code, what) {#name, attack_##name},
+    ATTACK_TABLE(ATTACK_ROW)
+#undef ATTACK_ROW
+};
+
+int expect(int ok, const char *format, ...)
 {
-    (void)ctx;
-    if (run->request_len == 5 && memcmp(run->request, "hello", 5) == 0) {
-        printf("hello pid %d\n", (int)getpid());
-        fflush(stdout);
-        return 7;
+    va_list args;
+
+    if (ok) {
+        return 0;
     }
-    return 0;
+    va_start(args, format);
+    vdprintf(2, format, args);
+    va_end(args);
+    dprintf(2, "\n");
+    return 1;
+}
+
+int expect_errno(long rc, int error, const char *what)
+{
+    int got = errno;
+
+    return expect(rc == -1 && got == error,
+                  "%s gave %ld with %s (%d) instead of errno %d", what, rc,
+                  rc == -1 ? strerror(got) : "success", rc == -1 ? got : 0,
+                  error);
+}
+
+static int run_request(void *ctx, const struct jail_run *run)
+{
+    char name[64] = "";
+
+    (void)ctx;
+    if (run->request_len >= sizeof(name)) {
+        return expect(0, "a request of %zu bytes", run->request_len);
+    }
+    memcpy(name, run->request, run->request_len);
+    if (strncmp(name, "call ", 5) == 0) {
+        return attack_call(strtol(name + 5, NULL, 10));
+    }
+    for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+        if (strcmp(attacks[i].name, name) == 0) {
+            return attacks[i].attack(run);
+        }
+    }
+    return strcmp(name, "nothing") == 0 ? 0 : expect(0, "no attack '%s'", name);
 }
 
 int main(int argc, char **argv)
 {
+    const struct jail_callbacks callbacks = {.run = run_request};
     struct jail *jail;
     struct cwm_err err;
-    const struct jail_callbacks callbacks = {.run = run};
 
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK) {
         return 1;
