@@ -61,7 +61,9 @@ static void check_context(const struct source *s, uint32_t line)
     must(source_context(s, line, &out, NULL) == CWM_OK);
     if (source_new_text(out.data, out.len, "context.py", &again, NULL) ==
         CWM_OK) {
-        must(source_n_lines(again) == source_n_lines(s));
+        /* A last line that was nothing but a marker is gone. */
+        must(source_n_lines(again) + 1 >= source_n_lines(s));
+        must(source_n_lines(again) <= source_n_lines(s));
         for (uint32_t i = 1; i < line; i++) {
             const char *a = source_line(s, i, &len);
             const char *b = source_line(again, i, &len_again);
