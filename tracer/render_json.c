@@ -65,7 +65,9 @@ static void add_source(struct line_cache *cache, uint32_t number,
         cwm_buf_clear(&cache->line);
         cwm_buf_add(&cache->line, text, len);
         cwm_buf_addc(&cache->line, '\n');
-        cwm_buf_add_json(&cache->text, cache->line.data, cache->line.len);
+        if (cache->line.failed == CWM_OK) {
+            cwm_buf_add_json(&cache->text, cache->line.data, cache->line.len);
+        }
         if (cache->line.failed != CWM_OK || cache->text.failed != CWM_OK) {
             out->failed = CWM_NOMEM;
             return;
