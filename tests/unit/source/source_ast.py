@@ -14,8 +14,9 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import warnings
+
+from source_ask import ask
 
 
 class Walker(ast.NodeVisitor):
@@ -107,16 +108,18 @@ def stdlib_paths(every):
     return paths[::every]
 
 
-def jsonl_paths(path, folder):
-    text = subprocess.run(["zstdcat", path], check=True,
-                          stdout=subprocess.PIPE).stdout
-    paths = []
-    for i, line in enumerate(text.splitlines()):
-        name = os.path.join(folder, "%d.py" % i)
-        with open(name, "w", encoding="utf-8", newline="") as out:
-            out.write(json.loads(line)["source"])
-        paths.append(name)
-    return paths
+def programs(options):
+    """(name, bytes) of each program."""
+    if options.jsonl:
+        text = subprocess.run(["zstdcat", options.jsonl], check=True,
+                              stdout=subprocess.PIPE).stdout
+        for line in text.splitlines():
+            job = json.loads(line)
+            yield job["path"], job["source"].encode()
+    else:
+        for path in stdlib_paths(options.every):
+            with open(path, "rb") as file:
+                yield path, file.read()
 
 
 def main():
@@ -128,32 +131,26 @@ def main():
     if options.jsonl and not os.path.exists(options.jsonl):
         print("SKIPPED: %s is not there, nothing was compared" % options.jsonl)
         return 77
-    with tempfile.TemporaryDirectory() as folder:
-        paths = (jsonl_paths(options.jsonl, folder) if options.jsonl
-                 else stdlib_paths(options.every))
-        done = subprocess.run([options.dump], input="\n".join(paths),
-                              stdout=subprocess.PIPE, text=True, check=True)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        assert len(answers) == len(paths), (len(answers), len(paths))
-        n_bad = n_defs = n_left_out = n_noticed = n_false = 0
-        for path, got in zip(paths, answers):
-            with open(path, "rb") as file:
-                want = expected(file.read())
-            if want is None:
-                n_left_out += 1
-                n_noticed += "error" in got or got["syntax"][0] > 0
-                continue
-            n_defs += len(want["defs"])
-            if got.get("syntax", [0])[0]:
-                n_false += 1
-                print("%s: a syntax error at %s that CPython does not see"
-                      % (path, got["syntax"]))
-            for text in differences(want, got):
-                n_bad += 1
-                print("%s: %s" % (path, text))
+    cases = list(programs(options))
+    answers = ask(options.dump, [("defs", "", data) for _, data in cases])
+    n_bad = n_defs = n_left_out = n_noticed = n_false = 0
+    for (path, data), got in zip(cases, answers):
+        want = expected(data)
+        if want is None:
+            n_left_out += 1
+            n_noticed += "error" in got or got["syntax"][0] > 0
+            continue
+        n_defs += len(want["defs"])
+        if got.get("syntax", [0])[0]:
+            n_false += 1
+            print("%s: a syntax error at %s that CPython does not see"
+                  % (path, got["syntax"]))
+        for text in differences(want, got):
+            n_bad += 1
+            print("%s: %s" % (path, text))
     print("%d files, %d definitions, %d differences; CPython refuses %d, of "
           "which we notice %d; %d errors that are none"
-          % (len(paths), n_defs, n_bad, n_left_out, n_noticed, n_false))
+          % (len(cases), n_defs, n_bad, n_left_out, n_noticed, n_false))
     if not n_defs:
         print("no definitions: nothing was compared")
         return 1

@@ -11,7 +11,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
+
+from source_ask import ask
 
 
 def main():
@@ -24,36 +25,27 @@ def main():
         print("SKIPPED: no recorded traces in %s, nothing was compared"
               % options.folder)
         return 77
-    n = n_bad = 0
-    with tempfile.TemporaryDirectory() as folder:
-        requests = []
-        wants = []
-        for file in files:
-            text = subprocess.run(["zstdcat", file], check=True,
-                                  stdout=subprocess.PIPE).stdout
-            for line in text.splitlines():
-                job = json.loads(line)
-                source, entry = job["source"], job["entry"]
-                if job["wrap_main"]:
-                    source += ("\n\ndef main():\n    return %s(%s)\n"
-                               % (entry, job["args"]))
-                    entry = "main"
-                for name, data in ((entry, source), ("", job["context"])):
-                    path = os.path.join(folder, "%d.py" % len(requests))
-                    with open(path, "w", encoding="utf-8", newline="") as out:
-                        out.write(data)
-                    requests.append("@%s\t%s" % (name, path))
-                    wants.append((job["id"], job["context"]))
-        done = subprocess.run([options.dump], input="\n".join(requests),
-                              stdout=subprocess.PIPE, text=True, check=True)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        assert len(answers) == len(wants), (len(answers), len(wants))
-        for (name, want), got in zip(wants, answers):
-            n += 1
-            if got.get("context") != want:
-                n_bad += 1
-                print("%s: wanted %r\n got %r" % (name, want, got))
-    print("%d contexts, %d differences" % (n, n_bad))
+    n_bad = 0
+    questions = []
+    wants = []
+    for file in files:
+        text = subprocess.run(["zstdcat", file], check=True,
+                              stdout=subprocess.PIPE).stdout
+        for line in text.splitlines():
+            job = json.loads(line)
+            source, entry = job["source"], job["entry"]
+            if job["wrap_main"]:
+                source += ("\n\ndef main():\n    return %s(%s)\n"
+                           % (entry, job["args"]))
+                entry = "main"
+            questions.append(("context", entry, source.encode()))
+            questions.append(("context", "", job["context"].encode()))
+            wants += [(job["id"], job["context"])] * 2
+    for (name, want), got in zip(wants, ask(options.dump, questions)):
+        if got.get("context") != want:
+            n_bad += 1
+            print("%s: wanted %r\n got %r" % (name, want, got))
+    print("%d contexts, %d differences" % (len(wants), n_bad))
     return 1 if n_bad else 0
 
 

@@ -8,11 +8,9 @@ taken or refused as CPython's compile() does.  Exit 0, or 1 on a difference.
 """
 import argparse
 import itertools
-import json
-import os
-import subprocess
 import sys
-import tempfile
+
+from source_ask import ask
 
 SINGLE = """ascii latin-1 iso-8859-1 iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-5
 iso-8859-6 iso-8859-7 iso-8859-8 iso-8859-9 iso-8859-10 iso-8859-11 iso-8859-13
@@ -39,25 +37,8 @@ BODIES = [b"s = '\xc3\xa9'", b"s = '\xe9'", b"s = ''"]
 ENDS = [b"\n", b"\r\n", b"\r"]
 
 
-class Dump:
-    def __init__(self, program, folder):
-        self.program = program
-        self.folder = folder
-        self.paths = []
-
-    def add(self, data):
-        path = os.path.join(self.folder, "%d.py" % len(self.paths))
-        with open(path, "wb") as out:
-            out.write(data)
-        self.paths.append(path)
-
-    def answers(self):
-        text = "\n".join("=" + p for p in self.paths)
-        done = subprocess.run([self.program], input=text, text=True,
-                              stdout=subprocess.PIPE, check=True)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        assert len(answers) == len(self.paths)
-        return answers
+def decode(program, datas):
+    return ask(program, [("text", "", data) for data in datas])
 
 
 def sequences(name):
@@ -89,21 +70,20 @@ def decode_all(program, cases):
             chunks.append([])
         chunks[-1].append(i)
     while chunks:
-        with tempfile.TemporaryDirectory() as folder:
-            dump = Dump(program, folder)
-            for chunk in chunks:
-                head = b"# coding: " + cases[chunk[0]][0].encode() + b"\n"
-                dump.add(head + b"".join(b"#" + cases[i][1] + b"#\n"
+        datas = []
+        for chunk in chunks:
+            head = b"# coding: " + cases[chunk[0]][0].encode() + b"\n"
+            datas.append(head + b"".join(b"#" + cases[i][1] + b"#\n"
                                          for i in chunk))
-            again = []
-            for chunk, got in zip(chunks, dump.answers()):
-                if "text" in got:
-                    for i, line in zip(chunk, got["text"].split("\n")[1:]):
-                        ours[i] = line[1:-1]
-                elif len(chunk) > 1:
-                    half = len(chunk) // 2
-                    again += [chunk[:half], chunk[half:]]
-            chunks = again
+        again = []
+        for chunk, got in zip(chunks, decode(program, datas)):
+            if "text" in got:
+                for i, line in zip(chunk, got["text"].split("\n")[1:]):
+                    ours[i] = line[1:-1]
+            elif len(chunk) > 1:
+                half = len(chunk) // 2
+                again += [chunk[:half], chunk[half:]]
+        chunks = again
     return ours
 
 
@@ -147,9 +127,8 @@ def we_read(got):
     return space.get("s", "")
 
 
-def check_cookies(program, folder):
+def check_cookies(program):
     n_bad = n_read = 0
-    dump = Dump(program, folder)
     cases = []
     for mark, one, two, body, end in itertools.product(
             (b"", MARK), COOKIES, COOKIES, BODIES, ENDS):
@@ -158,9 +137,7 @@ def check_cookies(program, folder):
     for one in COOKIES:
         cases += [one, MARK + one, one + b"\n", one + b"\r"]
         cases += [b"\n\n" + one + b"\ns = '\xe9'"]
-    for data in cases:
-        dump.add(data)
-    for data, got in zip(cases, dump.answers()):
+    for data, got in zip(cases, decode(program, cases)):
         want = cpython_reads(data)
         have = we_read(got)
         n_read += want is not None
@@ -177,8 +154,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dump", required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        n_bad = check_cookies(options.dump, folder)
+    n_bad = check_cookies(options.dump)
     n_bad += check_encodings(options.dump)
     return 1 if n_bad else 0
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source_dump.c -- what source.h says about files, as JSON for the scripts
- * beside this one.
+ * source_dump.c -- what source.h says about programs, for the scripts beside
+ * this one.
  *
- * Standard input: one request a line, "PATH" for the definitions, "=PATH" for
- * the decoded text, "@NAME\tPATH" for the context of an entry ("@\tPATH":
- * where the marker stands).  Standard output: one object a line.
+ * Standard input: requests, each a line "WHAT\tNAME\tLENGTH\n" and LENGTH
+ * bytes of program.  WHAT: "defs", "text" (decoded), "context" (of the entry
+ * NAME; empty: where the marker stands).  Standard output: a JSON object each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,51 +69,54 @@ static void put_context(const struct source *s, const char *name)
     cwm_buf_release(&out);
 }
 
-static void answer(char *request)
+static void answer(const char *what, const char *name, const char *data,
+                   size_t len)
 {
-    static char data[(8 << 20) + 1];
-    char *path = request[0] == '@' ? strchr(request, '\t') : request;
     struct source *s = NULL;
     struct cwm_err err = {0};
-    size_t len;
-    FILE *file;
 
-    if (request[0] == '@' && path) {
-        *path++ = '\0';
-    } else if (request[0] == '=') {
-        path++;
-    }
-    file = path ? fopen(path, "rb") : NULL;
-    if (!file) {
-        printf("{\"error\": \"could not open the file\"}\n");
-        return;
-    }
-    len = fread(data, 1, sizeof data - 1, file);
-    fclose(file);
     printf("{");
     if (source_new(data, len, "file.py", &s, &err) != CWM_OK) {
         put_text("error", err.message, strlen(err.message));
-    } else if (request[0] == '=') {
+    } else if (strcmp(what, "text") == 0) {
         const char *text = source_text(s, &len);
 
         put_text("text", text, len);
-    } else if (request[0] == '@') {
-        put_context(s, request + 1);
+    } else if (strcmp(what, "context") == 0) {
+        put_context(s, name);
     } else {
         put_defs(s);
     }
     printf("}\n");
-    fflush(stdout);
     source_free(s);
 }
 
 int main(void)
 {
-    char line[4096];
+    char *line = NULL; /* owned by getline and us */
+    size_t capacity = 0;
 
-    while (fgets(line, sizeof line, stdin)) {
-        line[strcspn(line, "\n")] = '\0';
-        answer(line);
+    while (getline(&line, &capacity, stdin) > 0) {
+        char *name = strchr(line, '\t');
+        char *length = name ? strchr(name + 1, '\t') : NULL;
+        size_t len;
+        char *data;
+
+        if (!length) {
+            fprintf(stderr, "source_dump: no request: %s", line);
+            return 2;
+        }
+        *name++ = '\0';
+        *length++ = '\0';
+        len = strtoul(length, NULL, 10);
+        data = malloc(len + 1);
+        if (!data || fread(data, 1, len, stdin) != len) {
+            fprintf(stderr, "source_dump: a program is cut short\n");
+            return 2;
+        }
+        answer(line, name, data, len);
+        free(data);
     }
+    free(line);
     return 0;
 }
