@@ -326,8 +326,6 @@ static enum cwm_rc compile(const char *pattern, size_t len,
                       (const char *)text);
         goto out;
     }
-    /* Where PCRE2 has no JIT for the processor, it still interprets. */
-    pcre2_jit_compile(*ret_code, PCRE2_JIT_COMPLETE);
 out:
     cwm_buf_release(&translated);
     return rc;
@@ -360,6 +358,8 @@ enum cwm_rc tokenizer__add_split(struct tokenizer *t, const char *pattern,
         split->pattern = NULL;
         return rc;
     }
+    /* Where PCRE2 has no JIT for the processor, it still interprets. */
+    split->has_jit = pcre2_jit_compile(split->code, PCRE2_JIT_COMPLETE) == 0;
     t->n_splits++;
     return CWM_OK;
 }

@@ -179,10 +179,16 @@ static enum cwm_rc next_match(struct tokenizer_encoder *e,
                               struct cwm_err *err)
 {
     const size_t *bounds = pcre2_get_ovector_pointer(e->match);
-    int n =
-        pcre2_match(split->code, (PCRE2_SPTR)text, len, at,
-                    PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match, e->context);
+    int n;
 
+    if (split->has_jit) {
+        n = pcre2_jit_match(split->code, (PCRE2_SPTR)text, len, at,
+                            PCRE2_NOTEMPTY, e->match, e->context);
+    } else {
+        n = pcre2_match(split->code, (PCRE2_SPTR)text, len, at,
+                        PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match,
+                        e->context);
+    }
     *ret_start = len;
     *ret_end = len;
     if (n == PCRE2_ERROR_NOMATCH) {

@@ -52,6 +52,7 @@ struct tokenizer_split {
     char *pattern; /* owned; as the file has it */
     size_t len;
     pcre2_code *code; /* owned */
+    bool has_jit;     /* else it is interpreted */
 };
 
 struct tokenizer {
