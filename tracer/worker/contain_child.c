@@ -56,8 +56,10 @@ static void forget_threads(PyThreadState *tstate)
         return;
     }
 #ifdef HAVE_FORK
+    interp->before_forkers = NULL;
     interp->after_forkers_child = NULL;
 #endif
+    PyOS_BeforeFork();
     PyOS_AfterFork_Child();
 }
 

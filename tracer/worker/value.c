@@ -9,6 +9,7 @@
 #include "cwm/base/alloc.h"
 #include "tracer/worker/contain.h"
 #include "tracer/worker/pure_repr.h"
+#include "tracer/worker/value_hold.h"
 
 /* Deeper values are rare; the stack grows by doubling. */
 #define FRAMES_AT_FIRST 64
@@ -19,21 +20,24 @@
 /* ---- depth ---- */
 
 /*
- * How deep repr() may go on a bare stack.  Up to 3.11 the interpreter's limit
- * counts, less the frame that calls repr(); from 3.12 on C code has a count of
- * its own, and the evaluation loop takes one of it.  3.14 looks at the stack
- * itself: 10,000 levels, 3.13's number, are well within its reach.
+ * How deep repr() may go on a bare stack: called by one Python frame, where
+ * the frame and the call take a level each.  Up to 3.11 the interpreter's
+ * limit counts; from 3.12 on C code has a count of its own.  3.14 looks at the
+ * stack itself: 3.13's number is well within its reach.
  */
 static uint32_t repr_depth_max(void)
 {
 #if PY_VERSION_HEX >= 0x030E0000
-    return 10000 - 1;
+    return 10000 - VALUE_BARE_LEVELS;
 #elif PY_VERSION_HEX >= 0x030D0000
-    return Py_C_RECURSION_LIMIT - 1;
+    return Py_C_RECURSION_LIMIT - VALUE_BARE_LEVELS;
 #elif PY_VERSION_HEX >= 0x030C0000
-    return C_RECURSION_LIMIT - 1;
+    return C_RECURSION_LIMIT - VALUE_BARE_LEVELS;
 #else
-    return (uint32_t)Py_GetRecursionLimit() - 1;
+    int limit = Py_GetRecursionLimit();
+
+    return limit > VALUE_BARE_LEVELS ? (uint32_t)(limit - VALUE_BARE_LEVELS)
+                                     : 0;
 #endif
 }
 

@@ -129,12 +129,7 @@ struct ordered_node {
 
 struct ordered_head {
     PyDictObject dict;
-    struct ordered_node **fast_nodes;
-    Py_ssize_t fast_nodes_size;
-    void *resize_sentinel;
-    size_t state;
     struct ordered_node *first;
-    struct ordered_node *last;
 };
 
 #if PY_VERSION_HEX >= 0x030C0000

@@ -23,7 +23,7 @@ static int *gc_count(PyThreadState *tstate)
 void value_hold_bare_stack(uint32_t depth)
 {
     PyThreadState *tstate = PyThreadState_Get();
-    int used = (int)depth + 1;
+    int used = (int)depth + VALUE_BARE_LEVELS;
 
 #if PY_VERSION_HEX >= 0x030C0000
     tstate->py_recursion_remaining = tstate->py_recursion_limit - 1;

@@ -9,6 +9,13 @@
 
 #include <Python.h>
 
+/* Taken by the frame that calls repr() (3.12 counts it twice), and the call. */
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+#define VALUE_BARE_LEVELS 3
+#else
+#define VALUE_BARE_LEVELS 2
+#endif
+
 struct value_hold {
     int py_recursion;
     int c_recursion;
@@ -25,7 +32,7 @@ void value_hold_end(const struct value_hold *hold);
 
 /*
  * The recursion counters alone, for good (scratch processes): `depth` levels
- * below the frame that would call repr().
+ * into a repr() on a bare stack.
  */
 void value_hold_bare_stack(uint32_t depth);
 
