@@ -89,7 +89,7 @@ enum cwm_rc source_entry(const struct source *s, const char *name, int *ret_def,
 /*
  * A new text with "\n\ndef main():\n    return NAME(ARGS)\n" behind the
  * program, for --wrap-main; the caller parses it with source_new_text().
- * Fails: CWM_USAGE as source_entry(), and for arguments that do not parse.
+ * Fails: CWM_USAGE as source_entry(); as source_check_args().
  */
 enum cwm_rc source_wrap_main(const struct source *s, const char *name,
                              const char *args, struct cwm_buf *out,
@@ -114,7 +114,11 @@ enum cwm_rc source_without_main_guard(const struct source *s,
                                       struct cwm_buf *out, bool *ret_differs,
                                       struct cwm_err *err);
 
-/* True when `args` parses as the inside of a call's parentheses. */
-bool source_args_parse(const char *args, size_t len);
+/*
+ * CWM_OK when `args` parses as the inside of one call's parentheses.  Fails:
+ * CWM_FORMAT when it does not, CWM_LIMIT, CWM_NOMEM.
+ */
+enum cwm_rc source_check_args(const char *args, size_t len,
+                              struct cwm_err *err);
 
 #endif /* TRACER_SOURCE_H */

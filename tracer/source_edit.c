@@ -43,33 +43,44 @@ static bool is_one_call(TSNode root, uint32_t len)
     return !is_type(ts_node_child(arguments, 1), ",");
 }
 
-bool source_args_parse(const char *args, size_t len)
+enum cwm_rc source_check_args(const char *args, size_t len, struct cwm_err *err)
 {
+    int shown = len < 300 ? (int)len : 300; /* bytes of them in a message */
     struct cwm_buf text;
-    TSTree *tree = NULL; /* owned */
-    bool is_good = false;
+    struct TSTree *tree = NULL; /* owned */
+    enum cwm_rc rc;
 
+    if (len == 0) {
+        return CWM_OK;
+    }
     cwm_buf_init(&text, SOURCE_MAX_BYTES);
-    if (len > 0 &&
-        (memchr(args, '\0', len) || cwm_utf8_valid_prefix(args, len) != len)) {
+    if (memchr(args, '\0', len) || cwm_utf8_valid_prefix(args, len) != len) {
+        rc = CWM_FAIL(err, CWM_FORMAT,
+                      "cannot parse the arguments: they are not UTF-8 text");
         goto out;
     }
     cwm_buf_adds(&text, "f(");
     cwm_buf_add(&text, args, len);
     cwm_buf_adds(&text, ")");
-    if (text.failed != CWM_OK) {
+    rc = cwm_buf_check(&text, "the call", err);
+    if (rc != CWM_OK) {
         goto out;
     }
-    if (source__tree(text.data, text.len, "arguments", &tree, NULL) != CWM_OK) {
+    rc = source__tree(text.data, text.len, "the arguments", &tree, err);
+    if (rc != CWM_OK) {
         goto out;
     }
-    is_good = is_one_call(ts_tree_root_node(tree), (uint32_t)text.len);
+    if (!is_one_call(ts_tree_root_node(tree), (uint32_t)text.len)) {
+        shown = (int)cwm_utf8_valid_prefix(args, (size_t)shown);
+        rc = CWM_FAIL(err, CWM_FORMAT, "cannot parse the arguments '%.*s'",
+                      shown, args);
+    }
 out:
     if (tree) {
         ts_tree_delete(tree);
     }
     cwm_buf_release(&text);
-    return is_good;
+    return rc;
 }
 
 enum cwm_rc source_wrap_main(const struct source *s, const char *name,
@@ -82,11 +93,9 @@ enum cwm_rc source_wrap_main(const struct source *s, const char *name,
     if (rc != CWM_OK) {
         return rc;
     }
-    if (!source_args_parse(args, strlen(args))) {
-        return CWM_FAIL(err, CWM_USAGE,
-                        "cannot parse the arguments '%.200s' as those of one "
-                        "call",
-                        args);
+    rc = source_check_args(args, strlen(args), err);
+    if (rc != CWM_OK) {
+        return rc;
     }
     /* The program's own last line end stays, where it has one. */
     cwm_buf_add(out, s->text, s->len);

@@ -223,11 +223,11 @@ static enum cwm_rc make_plan(struct tracer *t, const struct trace_job *job,
         return CWM_FAIL(err, CWM_USAGE,
                         "no entry is named that the arguments could go to");
     }
+    rc = source_check_args(args, strlen(args), err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
     if (job->wrap_main) {
-        if (!source_args_parse(args, strlen(args))) {
-            return CWM_FAIL(err, CWM_FORMAT, "cannot parse the arguments '%s'",
-                            args);
-        }
         defs = source_defs(t->source, &n);
         rc = wrap_main(t, job, defs[def].qualname, err);
         if (rc == CWM_OK) {

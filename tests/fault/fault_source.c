@@ -4,11 +4,15 @@
  *
  * The parser's own memory is not ours: tree-sitter aborts when it has none.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "cwm/base/alloc.h"
+#include <cmocka.h>
+
+#include "tests/fault/fault.h"
 #include "tracer/source.h"
 
 /* Definitions, markers, guards, a codec, more than one growth of each. */
@@ -22,17 +26,8 @@ static const char program[] =
     "# << START_OF_TRACE\n# << START_OF_TRACE\n# << START_OF_TRACE\n"
     "x = = 1\nif __name__ == '__main__': f()\n";
 
-static void check(bool holds, const char *what, uint64_t nth)
-{
-    if (!holds) {
-        fprintf(stderr, "fault_source: allocation %llu: %s\n",
-                (unsigned long long)nth, what);
-        exit(1);
-    }
-}
-
 /* All that a caller does with a program, up to the first failure. */
-static enum cwm_rc use_program(struct cwm_err *err)
+static enum cwm_rc use_program(void *ctx, struct cwm_err *err)
 {
     struct source *s = NULL; /* owned */
     struct cwm_buf out;
@@ -40,6 +35,7 @@ static enum cwm_rc use_program(struct cwm_err *err)
     int def = -1;
     enum cwm_rc rc;
 
+    (void)ctx;
     cwm_buf_init(&out, 1 << 20);
     rc = source_new(program, sizeof program - 1, "prog.py", &s, err);
     if (rc == CWM_OK) {
@@ -57,41 +53,35 @@ static enum cwm_rc use_program(struct cwm_err *err)
     return rc;
 }
 
-/* With no memory for it, arguments cannot be said to parse. */
-static enum cwm_rc use_args(struct cwm_err *err)
+static enum cwm_rc use_wrapped(void *ctx, struct cwm_err *err)
 {
-    return source_args_parse("1, k=[2]", 8)
-               ? CWM_OK
-               : CWM_FAIL(err, CWM_NOMEM, "could not parse");
+    struct source *s = NULL; /* owned */
+    struct cwm_buf out;
+    enum cwm_rc rc;
+
+    (void)ctx;
+    cwm_buf_init(&out, 1 << 20);
+    rc = source_new_text("def f(a): pass", 14, "prog.py", &s, err);
+    if (rc == CWM_OK) {
+        rc = source_wrap_main(s, "f", "1, k=[2]", &out, err);
+    }
+    cwm_buf_release(&out);
+    source_free(s);
+    return rc;
 }
 
-static uint64_t fail_each(enum cwm_rc (*use)(struct cwm_err *), int sticky)
+static void source__fails_cleanly_without_memory(void **state)
 {
-    for (uint64_t nth = 1;; nth++) {
-        struct cwm_err err = {0};
-        enum cwm_rc rc;
-
-        cwm_alloc_fail_nth(nth, sticky);
-        rc = use(&err);
-        if (cwm_alloc_fail_nth(0, 0) < nth) {
-            check(rc == CWM_OK, "failed with all the memory it wanted", nth);
-            return nth - 1;
-        }
-        check(rc == CWM_NOMEM, "the failure was lost or is not no memory", nth);
-        check(err.code == CWM_NOMEM && err.message[0], "no message", nth);
-    }
+    (void)state;
+    fault_each_allocation("a program", use_program, NULL);
+    fault_each_allocation("a wrapped program", use_wrapped, NULL);
 }
 
 int main(void)
 {
-    uint64_t n = 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(source__fails_cleanly_without_memory),
+    };
 
-    for (int sticky = 0; sticky <= 1; sticky++) {
-        n += fail_each(use_program, sticky);
-        n += fail_each(use_args, sticky);
-    }
-    printf("fault_source: %llu allocations failed in turn\n",
-           (unsigned long long)n);
-    check(n > 20, "too few to have tried what there is", n);
-    return 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

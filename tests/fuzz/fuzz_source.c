@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len > MAX_INPUT_BYTES) {
         return 0;
     }
-    (void)source_args_parse((const char *)data, len);
+    (void)source_check_args((const char *)data, len, NULL);
     if (source_new(data, len, "fuzz.py", &s, &err) != CWM_OK) {
         must(err.message[0] != '\0');
         return 0;

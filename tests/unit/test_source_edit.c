@@ -137,8 +137,8 @@ static void wrap__main_is_behind_the_program(void **state)
     assert_wrapped("class A:\n def m(x): pass\n", "A.m", "A(), k=(1,)", CWM_OK,
                    "class A:\n def m(x): pass\n\n\ndef main():\n"
                    "    return A.m(A(), k=(1,))\n");
-    assert_wrapped("def f(x): return x\n", "f", "1) + (2", CWM_USAGE,
-                   "cannot parse the arguments '1) + (2' as those of one call");
+    assert_wrapped("def f(x): return x\n", "f", "1) + (2", CWM_FORMAT,
+                   "cannot parse the arguments '1) + (2'");
     assert_wrapped("def f(x): return x\n", "g", "1", CWM_USAGE,
                    "no function 'g'; there are f\ndid you mean 'f'?");
 }
@@ -187,16 +187,16 @@ static void args__are_the_inside_of_one_call(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        if (!source_args_parse(good[i], strlen(good[i]))) {
+        if (source_check_args(good[i], strlen(good[i]), NULL) != CWM_OK) {
             fail_msg("refused: %s", good[i]);
         }
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        if (source_args_parse(wrong[i], strlen(wrong[i]))) {
+        if (source_check_args(wrong[i], strlen(wrong[i]), NULL) != CWM_FORMAT) {
             fail_msg("taken: %s", wrong[i]);
         }
     }
-    assert_false(source_args_parse("1\0", 2));
+    assert_int_equal(source_check_args("1\0", 2, NULL), CWM_FORMAT);
 }
 
 /* NULL: no guard. */
