@@ -93,6 +93,7 @@ class Records:
             now[name] = value
         self.known[activation] = now
         self.fresh[activation] = False
+        self.full = now
         return shown
 
     def record(self):
@@ -111,12 +112,14 @@ class Records:
             shown = self.entries(activation, is_start)
             self.frames.append({
                 "event": "call", "line": line, "depth": len(self.stack) - 1,
-                "function": self.functions[function], "locals": shown})
+                "function": self.functions[function], "locals": shown,
+                "full": self.full})
         elif kind == 0x11:
             line = self.number()
+            shown = self.entries(self.stack[-1], False)
             self.frames.append({
                 "event": "line", "line": line, "depth": len(self.stack) - 1,
-                "locals": self.entries(self.stack[-1], False)})
+                "locals": shown, "full": self.full})
         elif kind in (0x12, 0x13):
             line, flags = self.number(), self.byte()
             self.frames.append({

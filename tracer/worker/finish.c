@@ -3,6 +3,7 @@
 #include "tracer/worker/finish.h"
 
 #include "tracer/worker/pyframe.h"
+#include "tracer/worker/streams.h"
 
 /* CPython's own statuses: an error, a flush that failed at the end. */
 #define STATUS_ERROR 1
@@ -108,7 +109,7 @@ static bool may_be_noticed(void)
         return true;
     if (tstate->c_tracefunc || tstate->c_profilefunc)
         return true;
-    if (count_atexit() != warm.n_atexit)
+    if (count_atexit() != warm.n_atexit || !streams_are_kept())
         return true;
     return pyframe_gc_any(tstate, is_noticeable, NULL);
 }

@@ -11,6 +11,7 @@
 static struct {
     PyObject *encoding[3];         /* owned: of sys.stdin, stdout, stderr */
     PyObject *errors[3];           /* owned */
+    const PyObject *made[3];       /* addresses of the streams of this run */
     uint64_t left_bytes;           /* of the output limit; atomic */
     struct record_writer *records; /* borrowed; NULL: nothing is counted */
 } streams;
@@ -79,12 +80,22 @@ bool streams_renew(void)
         PyObject *stream = open_stream(io, fd); /* owned */
         char original[16];
         snprintf(original, sizeof(original), "__%s__", names[fd]);
+        streams.made[fd] = stream;
         is_done = stream && PySys_SetObject(original, stream) == 0 &&
                   PySys_SetObject(names[fd], stream) == 0;
         Py_XDECREF(stream);
     }
     Py_DECREF(io);
     return is_done;
+}
+
+bool streams_are_kept(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (PySys_GetObject(names[fd]) != streams.made[fd])
+            return false;
+    }
+    return true;
 }
 
 void streams_limit(uint64_t max_bytes, struct record_writer *records)

@@ -24,6 +24,9 @@ struct record_writer;
 bool streams_note(void);
 /* Make the run's streams.  False: a Python error is set. */
 bool streams_renew(void);
+/* True when sys has the streams that streams_renew() made. */
+bool streams_are_kept(void);
+
 /*
  * From now on the write that passes `max_bytes` on descriptors 1 and 2
  * together ends the process, after what still fits; the trace says why.
