@@ -109,6 +109,43 @@ static int open_proc(bool as_root)
     return fd;
 }
 
+/*
+ * Are we root who can turn into nobody?  Not so in a user namespace that maps
+ * few ids, as those of rootless containers do: there user 0 is an ordinary
+ * user, and goes an ordinary user's way.
+ */
+static bool is_real_root(int proc_fd)
+{
+    char text[1024] = "";
+    const char *line = text;
+    int fd = geteuid() == 0
+                 ? openat(proc_fd, "self/uid_map", O_RDONLY | O_CLOEXEC)
+                 : -1;
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        n = read(fd, text, sizeof(text) - 1);
+        close(fd);
+    }
+    if (n <= 0) {
+        return false;
+    }
+    text[n] = '\0';
+    while (line && *line != '\0') {
+        unsigned long inside;
+        unsigned long outside;
+        unsigned long count;
+
+        if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 &&
+            inside <= JAIL_NOBODY && JAIL_NOBODY - inside < count) {
+            return true;
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return false;
+}
+
 /* One small write to a file below /proc; -1 with errno. */
 static int write_proc(int proc_fd, const char *path, const char *text)
 {
@@ -131,8 +168,12 @@ static enum cwm_rc enter_user_ns(struct jail_build *b, struct cwm_err *err)
     gid_t gid = getegid();
 
     if (unshare(CLONE_NEWUSER) < 0) {
-        return jail__wall_missing(b, SANDBOX_WALL_USER_NS, err, "unshare: %s",
-                                  strerror(errno));
+        /* The kernel gives none to who sits in a chroot, which root leaves. */
+        return jail__wall_missing(b, SANDBOX_WALL_USER_NS, err, "unshare: %s%s",
+                                  strerror(errno),
+                                  errno == EPERM && uid != JAIL_NOBODY
+                                      ? " (in a chroot only root can have it)"
+                                      : "");
     }
     snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
     if (write_proc(b->proc_fd, "self/setgroups", "deny") < 0 ||
@@ -257,14 +298,15 @@ static enum cwm_rc build_as_user(struct jail_build *b, struct cwm_err *err)
 
 enum cwm_rc jail__build(struct jail_build *b, struct cwm_err *err)
 {
-    bool as_root = geteuid() == 0;
+    bool as_root;
     enum cwm_rc rc;
 
-    b->proc_fd = open_proc(as_root);
+    b->proc_fd = open_proc(geteuid() == 0);
     if (b->proc_fd < 0) {
         return jail__wall_missing(b, SANDBOX_WALL_USER_NS, err,
                                   "no /proc is mounted");
     }
+    as_root = is_real_root(b->proc_fd);
     rc = as_root ? build_as_root(b, err) : build_as_user(b, err);
     if (rc == CWM_OK) {
         rc = enter_others(b, err);

@@ -140,7 +140,8 @@ void worker_release(struct worker *w)
     free_strings(w->read_paths);
 }
 
-static int policy_file(const struct worker *w, struct cwm_err *err)
+static enum cwm_rc policy_file(const struct worker *w, int *ret_fd,
+                               struct cwm_err *err)
 {
     const struct sandbox_policy policy = {
         .read_paths = (const char *const *)w->read_paths,
@@ -148,17 +149,19 @@ static int policy_file(const struct worker *w, struct cwm_err *err)
         .allow_missing = w->allow_missing,
     };
     int fd = memory_file("policy");
+    enum cwm_rc rc;
 
     if (fd < 0) {
-        (void)CWM_FAIL(err, CWM_SYSTEM, "could not make a memory file: %s",
-                       strerror(errno));
-        return -1;
+        return CWM_FAIL(err, CWM_SYSTEM, "could not make a memory file: %s",
+                        strerror(errno));
     }
-    if (protocol_policy_write(fd, &policy, err) != CWM_OK) {
+    rc = protocol_policy_write(fd, &policy, err);
+    if (rc != CWM_OK) {
         close(fd);
-        return -1;
+        return rc;
     }
-    return fd;
+    *ret_fd = fd;
+    return CWM_OK;
 }
 
 /* posix_spawn() with the worker's descriptors, signals and environment. */
@@ -289,9 +292,12 @@ enum cwm_rc worker_start(struct worker *w, struct cwm_err *err)
     if (w->pid != 0) {
         return CWM_OK;
     }
+    rc = policy_file(w, &policy, err);
+    if (rc != CWM_OK) {
+        goto out;
+    }
     log = memory_file("log");
-    policy = policy_file(w, err);
-    if (log < 0 || policy < 0 ||
+    if (log < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ||
         (high = fcntl(sockets[1], F_DUPFD_CLOEXEC, FD_FLOOR)) < 0) {
         rc = CWM_FAIL(err, CWM_SYSTEM, "could not open what a worker needs: %s",

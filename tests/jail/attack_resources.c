@@ -70,11 +70,13 @@ int attack_memory_touch(const struct jail_run *run)
 {
     const size_t step = 1 << 20;
     size_t total = 0;
-    char *p;
+    volatile char *p;
 
     (void)run;
     while (total < 4 * ATTACK_MEMORY_BYTES && (p = malloc(step))) {
-        memset(p, 1, step);
+        for (size_t i = 0; i < step; i += 4096) {
+            p[i] = 1;
+        }
         total += step;
     }
     return expect(total <= ATTACK_MEMORY_BYTES &&
@@ -274,4 +276,35 @@ int attack_stack(const struct jail_run *run)
 
     (void)run;
     return deeper(top);
+}
+
+int attack_echo_stdin(const struct jail_run *run)
+{
+    static char data[65536];
+    ssize_t n;
+
+    (void)run;
+    while ((n = read(0, data, sizeof(data))) > 0) {
+        if (write(1, data, (size_t)n) != n) {
+            return 1;
+        }
+    }
+    return n < 0;
+}
+
+int attack_touch_late(const struct jail_run *run)
+{
+    const size_t len = 200u << 20;
+    volatile char *p;
+
+    (void)run;
+    usleep(400000);
+    p = malloc(len);
+    if (!p) {
+        return expect(0, "no memory");
+    }
+    for (size_t i = 0; i < len; i += 4096) {
+        p[i] = 1;
+    }
+    return 0;
 }

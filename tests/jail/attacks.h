@@ -96,6 +96,15 @@
 ATTACK_TABLE(ATTACK_DECLARE)
 #undef ATTACK_DECLARE
 
+/* More for jail_host.c, whose ends depend on what the host does. */
+#define ATTACK_HELPER_TABLE(X)                                                 \
+    X(echo_stdin) /* as much as there is, to stdout */                         \
+    X(touch_late) /* 200 MB, after 400 ms */
+#define ATTACK_HELPER_DECLARE(name)                                            \
+    int attack_##name(const struct jail_run *run);
+ATTACK_HELPER_TABLE(ATTACK_HELPER_DECLARE)
+#undef ATTACK_HELPER_DECLARE
+
 /* One system call by its number with arguments of 0. */
 int attack_call(long number);
 

@@ -20,6 +20,9 @@ static const struct {
 #define ATTACK_ROW(name, end, code, what) {#name, attack_##name},
     ATTACK_TABLE(ATTACK_ROW)
 #undef ATTACK_ROW
+#define HELPER_ROW(name) {#name, attack_##name},
+        ATTACK_HELPER_TABLE(HELPER_ROW)
+#undef HELPER_ROW
 };
 
 int expect(int ok, const char *format, ...)
