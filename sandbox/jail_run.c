@@ -36,7 +36,7 @@ static int set_limits(const struct jail *jail,
                       const struct sandbox_limits *limits)
 {
     const struct {
-        int resource;
+        unsigned int resource;
         rlim_t value;
     } table[] = {
         {RLIMIT_AS, jail->address_space_bytes + limits->memory_bytes},
