@@ -8,11 +8,12 @@
 #include "cwm/base/utf8.h"
 #include "tracer/render_width.h"
 
-#define MIN_COLUMNS       40
-#define GUIDE_COLUMNS     3  /* "│  " */
-#define ARROW_MAX_COLUMNS 32 /* old and new value, to be shown side by side */
-#define MIN_VALUE_COLUMNS 8
-#define MAX_OUTPUT_ROWS   20 /* of captured output, at a terminal */
+#define MIN_COLUMNS          40
+#define GUIDE_COLUMNS        3  /* "│  " */
+#define ARROW_MAX_COLUMNS    32 /* old and new value, to be shown side by side */
+#define MIN_VALUE_COLUMNS    8
+#define MIN_ARGUMENT_COLUMNS 16 /* with its name */
+#define MAX_OUTPUT_ROWS      20 /* of captured output, at a terminal */
 
 static const char *const colour_codes[] = {
     [PRETTY_PLAIN] = "",         [PRETTY_BOLD] = "\x1b[1m",
@@ -158,7 +159,7 @@ void pretty__put_arguments(struct pretty_row *row,
         if (i > 0) {
             pretty__put(row, PRETTY_PLAIN, ", ");
         }
-        if (room_left(row) < 2 * MIN_VALUE_COLUMNS && i + 1 < n) {
+        if (room_left(row) < MIN_ARGUMENT_COLUMNS && i + 1 < n) {
             pretty__put(row, PRETTY_PLAIN, "…");
             break;
         }

@@ -185,6 +185,22 @@ static void pretty__colours_add_nothing_but_colours(void **state)
     cwm_buf_release(&colour);
 }
 
+static void check_rows(const struct cwm_buf *out, uint32_t columns)
+{
+    const char *row = out->data;
+    const char *end;
+
+    while ((end = strchr(row, '\n')) != NULL) {
+        size_t len = (size_t)(end - row);
+
+        if (render__columns(row, len, 1000) > columns) {
+            fail_msg("over %u columns: %.*s", columns, (int)len, row);
+        }
+        row = end + 1;
+    }
+    assert_string_equal(row, "");
+}
+
 static void pretty__no_row_is_wider_than_the_terminal(void **state)
 {
     uint32_t columns;
@@ -192,17 +208,9 @@ static void pretty__no_row_is_wider_than_the_terminal(void **state)
     (void)state;
     for (columns = 40; columns <= 160; columns++) {
         struct cwm_buf out;
-        char *row;
-        char *end;
 
         render(false, columns, &out);
-        for (row = out.data; (end = strchr(row, '\n')) != NULL; row = end + 1) {
-            if (render__columns(row, (size_t)(end - row), 1000) > columns) {
-                fail_msg("over %u columns: %.*s", columns, (int)(end - row),
-                         row);
-            }
-        }
-        assert_string_equal(row, "");
+        check_rows(&out, columns);
         cwm_buf_release(&out);
     }
 }
