@@ -13,6 +13,7 @@
 #define ARROW_MAX_COLUMNS    32 /* old and new value, to be shown side by side */
 #define MIN_VALUE_COLUMNS    8
 #define MIN_ARGUMENT_COLUMNS 16 /* with its name */
+#define TITLE_COLUMNS        8  /* of the summary */
 #define MAX_OUTPUT_ROWS      20 /* of captured output, at a terminal */
 
 static const char *const colour_codes[] = {
@@ -196,11 +197,20 @@ size_t pretty__change_columns(const struct trace_local *local, size_t room)
     return columns + 3;
 }
 
+/* The character in front of text[at], at > 0. */
+static size_t character_before(const uint8_t *text, size_t at)
+{
+    do {
+        at--;
+    } while (at > 0 && (text[at] & 0xC0) == 0x80);
+    return at;
+}
+
 /*
- * Where to start a value that is too wide: a little in front of what differs
- * from the old one, or at 0.
+ * Where to start a value that is too wide for `room`: a little in front of
+ * what differs from the old one, but not so late that room is left over.
  */
-static size_t start_of_difference(const struct trace_local *local)
+static size_t start_of_difference(const struct trace_local *local, size_t room)
 {
     size_t at = 0;
 
@@ -212,8 +222,17 @@ static size_t start_of_difference(const struct trace_local *local)
         at++;
     }
     at = at > MIN_VALUE_COLUMNS ? at - MIN_VALUE_COLUMNS : 0;
-    while (at > 0 && (local->value[at] & 0xC0) == 0x80) {
-        at--;
+    if (at > 0) {
+        at = character_before(local->value, at + 1);
+    }
+    while (at > 0) {
+        size_t before = character_before(local->value, at);
+
+        if (render__columns(local->value + before, local->value_len - before,
+                            room) >= room) {
+            break;
+        }
+        at = before;
     }
     return at;
 }
@@ -226,7 +245,7 @@ static void put_new_value(struct pretty_row *row,
     size_t at = 0;
 
     if (render__columns(local->value, local->value_len, room) > room) {
-        at = start_of_difference(local);
+        at = start_of_difference(local, room);
     }
     if (at > 0 && room > 1) {
         pretty__put(row, colour, "…");
@@ -309,7 +328,7 @@ static void put_output(struct pretty_row *row, const char *title,
         char more[64];
 
         pretty__put(row, PRETTY_DIM, n_rows == 0 ? title : "");
-        pretty__pad(row, 8);
+        pretty__pad(row, TITLE_COLUMNS);
         if (row->cuts && n_rows == MAX_OUTPUT_ROWS) {
             snprintf(more, sizeof more, "… and %zu bytes more", len);
             pretty__put(row, PRETTY_DIM, more);
@@ -332,7 +351,7 @@ static void put_verdict(struct pretty_row *row,
     bool is_ok = strcmp(verdict, "ok") == 0;
 
     pretty__put(row, is_ok ? PRETTY_GREEN : PRETTY_RED, verdict);
-    pretty__pad(row, 8);
+    pretty__pad(row, row->at + 2 > TITLE_COLUMNS ? row->at + 2 : TITLE_COLUMNS);
     if (end->exception_type) {
         pretty__put_text(row, PRETTY_RED, end->exception_type,
                          end->exception_type_len, SIZE_MAX);
@@ -346,9 +365,11 @@ static void put_verdict(struct pretty_row *row,
                          SIZE_MAX);
     }
     if (summary->detail) {
-        pretty__put(row, PRETTY_PLAIN, row->at > 8 ? " (" : "");
+        bool is_alone = !end->exception_type && !end->result;
+
+        pretty__put(row, PRETTY_PLAIN, is_alone ? "" : " (");
         pretty__put(row, PRETTY_PLAIN, summary->detail);
-        pretty__put(row, PRETTY_PLAIN, row->at > 8 ? ")" : "");
+        pretty__put(row, PRETTY_PLAIN, is_alone ? "" : ")");
     }
     pretty__end_row(row);
 }
@@ -368,18 +389,18 @@ void pretty__put_summary(struct pretty_row *row,
              (unsigned long long)end->n_frames,
              (unsigned long long)end->n_calls, (unsigned long long)end->n_lines,
              summary->python ? summary->python : "?");
-    pretty__pad(row, 8);
+    pretty__pad(row, TITLE_COLUMNS);
     pretty__put(row, PRETTY_DIM, counts);
     pretty__end_row(row);
     if (end->n_cut > 0) {
         snprintf(counts, sizeof counts, "values cut at the limit: %llu",
                  (unsigned long long)end->n_cut);
-        pretty__pad(row, 8);
+        pretty__pad(row, TITLE_COLUMNS);
         pretty__put(row, PRETTY_YELLOW, counts);
         pretty__end_row(row);
     }
     if (end->damaged) {
-        pretty__pad(row, 8);
+        pretty__pad(row, TITLE_COLUMNS);
         pretty__put(row, PRETTY_RED, "the records are damaged: ");
         pretty__put(row, PRETTY_RED, end->damage);
         pretty__end_row(row);

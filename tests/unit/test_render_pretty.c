@@ -97,6 +97,51 @@ static void write_trace(void)
     stream_end(&stream, TRACE_END_OK, "ValueError(0)", NULL, NULL, NULL);
 }
 
+/* The summary of a trace without frames. */
+static void check_summary(const char *verdict, const char *detail,
+                          const char *want)
+{
+    struct render_options options = {.columns = 40};
+    struct trace_summary summary = {
+        .verdict = verdict, .detail = detail, .python = "3.11.2"};
+    struct trace_reader *r = NULL;
+    struct source *s = NULL;
+    struct cwm_buf out;
+
+    cwm_buf_init(&out, 1u << 20);
+    assert_int_equal(source_new("", 0, "p.py", &s, NULL), CWM_OK);
+    assert_int_equal(trace_reader_new(stream.data, stream.len, 0, &r, NULL),
+                     CWM_OK);
+    assert_int_equal(render_pretty(r, s, &summary, &options, &out, NULL),
+                     CWM_OK);
+    assert_string_equal(out.data, want);
+    trace_reader_free(r);
+    source_free(s);
+    cwm_buf_release(&out);
+}
+
+static void pretty__summary_tells_how_it_ended(void **state)
+{
+    (void)state;
+    stream_begin(&stream);
+    stream_end(&stream, TRACE_END_EXCEPTION, NULL, "KeyError", "'a\nb'", NULL);
+    check_summary("exception", NULL,
+                  "exception  KeyError: 'a\\nb'\n"
+                  "        0 frames, 0 calls, 0 lines, CPy…\n");
+    check_summary("exception", "why",
+                  "exception  KeyError: 'a\\nb' (why)\n"
+                  "        0 frames, 0 calls, 0 lines, CPy…\n");
+    stream_begin(&stream);
+    check_summary("crash", "SIGSEGV",
+                  "crash   SIGSEGV\n"
+                  "        0 frames, 0 calls, 0 lines, CPy…\n");
+    stream_u8(&stream, 0xFF);
+    check_summary("crash", NULL,
+                  "crash\n"
+                  "        0 frames, 0 calls, 0 lines, CPy…\n"
+                  "        the records are damaged: byte 6…\n");
+}
+
 static void render(bool colour, uint32_t columns, struct cwm_buf *out)
 {
     static const char printed[] = "one\ntwo\tthree\n\x1b[31mfour";
@@ -267,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pretty__is_as_recorded),
+        cmocka_unit_test(pretty__summary_tells_how_it_ended),
         cmocka_unit_test(pretty__colours_add_nothing_but_colours),
         cmocka_unit_test(pretty__no_row_is_wider_than_the_terminal),
         cmocka_unit_test(pretty__cuts_nothing_without_a_width),
