@@ -191,7 +191,7 @@ static const char scratch_allowed[] =
     "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday "
     "time getrandom getcpu sched_yield sched_getaffinity uname sysinfo "
     "getrusage getpid gettid getppid getuid geteuid getgid getegid "
-    "rt_sigreturn rseq exit exit_group restart_syscall ";
+    "rt_sigreturn sigaltstack rseq exit exit_group restart_syscall ";
 
 #define NEW_NAMESPACES                                                         \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |             \
