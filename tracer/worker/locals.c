@@ -150,6 +150,7 @@ static bool activation_grow(struct activation *a, uint32_t n)
     struct local *locals = cwm_realloc(a->locals, n, sizeof(*locals));
     if (!locals)
         return false;
+    memset(locals + a->n_locals, 0, (n - a->n_locals) * sizeof(*locals));
     a->locals = locals;
     uint32_t *bound = cwm_realloc(a->bound, n, sizeof(*bound));
     if (!bound)
@@ -184,6 +185,7 @@ struct activation *activation_new(struct scope *scope, PyFrameObject *frame,
             a->bound[i] = i;
             a->locals[i].text = NULL;
             a->locals[i].snapshot.type = NULL;
+            shadow_clear(&a->locals[i].shadow);
         }
     }
     return a;
@@ -199,6 +201,8 @@ void activation_free(struct activation *a)
 {
     if (!a)
         return;
+    for (uint32_t i = 0; i < a->n_locals; i++)
+        shadow_release(&a->locals[i].shadow);
     cwm_free(a->bound);
     cwm_free(a->values);
     cwm_free(a->locals);
@@ -243,6 +247,7 @@ static void reorder(struct activation *a)
         if (i == n_bound) {
             a->locals[slot].text = NULL;
             a->locals[slot].snapshot.type = NULL;
+            shadow_clear(&a->locals[slot].shadow);
             a->bound[n_bound++] = slot;
         }
     }
@@ -355,7 +360,7 @@ static enum locals_result show_name(struct namespace_walk *walk, PyObject *name,
     if (k < walk->n_known)
         known = a->locals[k];
     else
-        walk->n_known++;
+        shadow_release(&a->locals[walk->n_known++].shadow);
     memmove(&a->locals[at + 1], &a->locals[at], (k - at) * sizeof(known));
     a->locals[at] = known;
     return LOCALS_OK;
@@ -481,8 +486,12 @@ static bool write_changed(struct locals_writer *w, struct local *local,
     bool is_cut;
     const uint8_t *text = render(w, value, tag_bytes + 1, &len, &is_cut);
     value_snapshot(w->values, value, &local->snapshot);
+    shadow_clear(&local->shadow);
     if (local->text && local->text_len == len && local->is_cut == is_cut &&
         memcmp(local->text, text, len) == 0) {
+        /* It was rendered in vain: next time it may be seen faster. */
+        if (!local->snapshot.type)
+            shadow_take(&local->shadow, w->values, value);
         r->at = record_put_number(r->at, tag | TRACE_ENTRY_SAME);
         return true;
     }
@@ -509,7 +518,8 @@ enum locals_result locals_write(struct locals_writer *w, struct activation *a)
         uint64_t id = is_namespace ? local->name_id : a->scope->name_ids[slot];
         if (record_space(r) < TAG_BYTES)
             return LOCALS_FULL;
-        if (local->text && value_same(w->values, value, &local->snapshot))
+        if (local->text && (value_same(w->values, value, &local->snapshot) ||
+                            shadow_matches(&local->shadow, w->values, value)))
             r->at = record_put_number(r->at, id << 2 | TRACE_ENTRY_SAME);
         else if (!write_changed(w, local, id << 2, value))
             return LOCALS_FULL;

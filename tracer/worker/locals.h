@@ -19,10 +19,12 @@
 #include "tracer/worker/scope.h"
 
 #include "tracer/record_write.h"
+#include "tracer/worker/shadow.h"
 #include "tracer/worker/value.h"
 
 struct local {
-    struct value_snapshot snapshot;
+    struct value_snapshot snapshot; /* of a scalar */
+    struct shadow shadow;           /* of a container */
     const uint8_t *text; /* borrowed from the stream; NULL: none yet */
     size_t text_len;
     bool is_cut;
