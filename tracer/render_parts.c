@@ -71,29 +71,16 @@ static size_t broken_bytes(const uint8_t *text, size_t len)
     return n;
 }
 
-size_t render__decode(const uint8_t *text, size_t len, uint32_t *ret_code)
-{
-    size_t n = cwm_utf8_decode(text, len, ret_code);
-
-    if ((n == 1 && text[0] >= 0x80) ||
-        (*ret_code >= 0xD800 && *ret_code <= 0xDFFF)) {
-        *ret_code = 0xFFFD;
-        return broken_bytes(text, len);
-    }
-    return n;
-}
-
 /* `text` with what is no UTF-8 replaced. */
 static void repair(const uint8_t *text, size_t len, struct cwm_buf *repaired)
 {
     while (len > 0 && repaired->failed == CWM_OK) {
         size_t n = cwm_utf8_valid_prefix(text, len);
-        uint32_t code;
 
         cwm_buf_add(repaired, text, n);
         if (n < len) {
             cwm_buf_adds(repaired, "\xEF\xBF\xBD");
-            n += render__decode(text + n, len - n, &code);
+            n += broken_bytes(text + n, len - n);
         }
         text += n;
         len -= n;

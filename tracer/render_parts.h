@@ -26,10 +26,4 @@ void render__add_locals(struct cwm_buf *out, const struct trace_frame *frame,
  */
 void render__add_output(struct cwm_buf *out, const uint8_t *text, size_t len);
 
-/*
- * The first character of text[0..len), len > 0, as render__add_output() takes
- * it: returns its bytes, and its code or 0xFFFD.
- */
-size_t render__decode(const uint8_t *text, size_t len, uint32_t *ret_code);
-
 #endif /* TRACER_RENDER_PARTS_H */

@@ -360,7 +360,8 @@ static void put_verdict(struct pretty_row *row,
                          end->exception_message_len, SIZE_MAX);
     } else if (end->result) {
         pretty__put(row, PRETTY_PLAIN, summary->entry ? summary->entry : "");
-        pretty__put(row, PRETTY_PLAIN, " returned ");
+        pretty__put(row, PRETTY_PLAIN,
+                    summary->entry ? " returned " : "returned ");
         pretty__put_text(row, PRETTY_CYAN, end->result, end->result_len,
                          SIZE_MAX);
     }

@@ -167,6 +167,71 @@ static void render(bool colour, uint32_t columns, struct cwm_buf *out)
     source_free(s);
 }
 
+/* The stream as it stands, at 60 columns; ends with the summary. */
+static void check_text(const uint8_t *printed, size_t printed_len,
+                       const char *want)
+{
+    struct render_options options = {.columns = 60};
+    struct trace_summary summary = {.verdict = "ok", .python = "3.11.2"};
+    struct source *s = NULL;
+    struct trace_reader *r = NULL;
+    struct cwm_buf out;
+
+    summary.stdout_data = printed;
+    summary.stdout_len = printed_len;
+    cwm_buf_init(&out, 1u << 20);
+    assert_int_equal(source_new(program, sizeof program - 1, "p.py", &s, NULL),
+                     CWM_OK);
+    assert_int_equal(
+        trace_reader_new(stream.data, stream.len, source_n_lines(s), &r, NULL),
+        CWM_OK);
+    assert_int_equal(render_pretty(r, s, &summary, &options, &out, NULL),
+                     CWM_OK);
+    assert_string_equal(out.data, want);
+    trace_reader_free(r);
+    source_free(s);
+    cwm_buf_release(&out);
+}
+
+/* A `for` that ends by StopIteration, and the scope with it: no line between.
+ * It is not left by the exception, which does not go on. */
+static void pretty__tells_a_return_from_an_exception_that_goes_on(void **state)
+{
+    (void)state;
+    stream_begin(&stream);
+    stream_call(&stream, "gen", 0, 1, "n=it", NULL);
+    stream_line(&stream, 2, "n", NULL);
+    stream_except(&stream, 2, "(<class 'StopIteration'>, None)");
+    stream_return(&stream, 2, "None");
+    stream_end(&stream, TRACE_END_OK, "None", NULL, NULL, NULL);
+    check_text(NULL, 0,
+               "  1 ╭─ gen(n=it)\n"
+               "  2 │  for i in range(n):\n"
+               "  2 │  ✗ (<class 'StopIteration'>, None)\n"
+               "  2 ╰─ returns None\n"
+               "\n"
+               "ok      returned None\n"
+               "        4 frames, 1 calls, 1 lines, CPython 3.11.2\n");
+}
+
+static void pretty__shortens_many_arguments_and_long_output(void **state)
+{
+    uint8_t printed[30];
+
+    (void)state;
+    memset(printed, '\n', sizeof printed);
+    stream_begin(&stream);
+    stream_call(&stream, "gen", 0, 1, "first=1", "second=[1, 2, 3, 4, 5, 6]",
+                "third='a string'", "fourth={}", "fifth=5", "sixth=6", NULL);
+    check_text(printed, sizeof printed,
+               "  1 ╭─ gen(first=1, second=[1, 2, …, third='a stri…, …)\n"
+               "\n"
+               "ok\n"
+               "        1 frames, 1 calls, 0 lines, CPython 3.11.2\n"
+               "stdout\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+               "        … and 10 bytes more\n");
+}
+
 /* Compare with the file of that name beside this one. */
 static void check_file(const char *name, const struct cwm_buf *got)
 {
@@ -313,6 +378,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pretty__is_as_recorded),
         cmocka_unit_test(pretty__summary_tells_how_it_ended),
+        cmocka_unit_test(pretty__tells_a_return_from_an_exception_that_goes_on),
+        cmocka_unit_test(pretty__shortens_many_arguments_and_long_output),
         cmocka_unit_test(pretty__colours_add_nothing_but_colours),
         cmocka_unit_test(pretty__no_row_is_wider_than_the_terminal),
         cmocka_unit_test(pretty__cuts_nothing_without_a_width),
