@@ -1013,3 +1013,26 @@ def f():
         return str(error)
 print(f())
 """)
+
+case("gc_timing", """
+import gc
+when = []
+gc.callbacks.append(lambda phase, info: when.append((step, info["generation"]))
+                    if phase == "start" else None)
+class Node:
+    def __init__(self, other):
+        self.other = other
+def build(n):
+    return [Node(n), {n: Node(None)}]
+def leaf(x):
+    return (x, x)
+step = -1
+gc.collect()
+kept = []
+for step in range(1500):
+    kept = [kept[-1:], build(step)]
+    leaf(kept)
+    if step % 3 == 0:
+        leaf([leaf(step), leaf(1)])
+print(when)
+""", max_frames=10**6, max_trace_bytes=60 << 20)

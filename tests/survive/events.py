@@ -14,7 +14,7 @@ import direct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = (("generators", "main"), ("scopes", "main"), ("script", ""),
-            ("coroutines", "main"), ("recursion", "main"))
+            ("coroutines", "main"), ("recursion", "main"), ("containers", "main"))
 
 
 def reference(python, path, entry):
