@@ -4,22 +4,32 @@
 
 #include "cwm/base/alloc.h"
 #include "tracer/worker/contain.h"
+#include "tracer/worker/value_attr.h"
 #include "tracer/worker/value_walk.h"
 
 struct pure_repr {
     const char *source; /* borrowed */
     size_t source_len;
-    PyObject *filename; /* borrowed */
+    PyObject *filename;  /* borrowed */
+    PyObject *name_repr; /* owned */
 };
 
 struct pure_repr *pure_repr_new(void)
 {
-    return cwm_calloc(1, sizeof(struct pure_repr));
+    struct pure_repr *p = cwm_calloc(1, sizeof(*p)); /* owned */
+
+    if (p) {
+        p->name_repr = PyUnicode_InternFromString("__repr__");
+    }
+    return p;
 }
 
 void pure_repr_free(struct pure_repr *p)
 {
-    cwm_free(p);
+    if (p) {
+        Py_XDECREF(p->name_repr);
+        cwm_free(p);
+    }
 }
 
 void pure_repr_set_program(struct pure_repr *p, const char *source,
@@ -32,5 +42,15 @@ void pure_repr_set_program(struct pure_repr *p, const char *source,
 
 void pure_repr_open(struct value_writer *w, PyObject *value)
 {
-    contain_open(w, value);
+    PyObject *method; /* borrowed */
+
+    if (w->is_scratch) {
+        contain_open(w, value);
+        return;
+    }
+    method = value_type_lookup(Py_TYPE(value), w->pure_repr->name_repr);
+    if (!method || !PyFunction_Check(method) ||
+        !value_library_open(w, value, (PyFunctionObject *)method)) {
+        contain_open(w, value);
+    }
 }

@@ -9,6 +9,7 @@
 #include "cwm/base/alloc.h"
 #include "tracer/worker/contain.h"
 #include "tracer/worker/pure_repr.h"
+#include "tracer/worker/value_attr.h"
 #include "tracer/worker/value_hold.h"
 
 /* Deeper values are rare; the stack grows by doubling. */
@@ -455,13 +456,15 @@ struct value_writer *value_writer_new(size_t max_value_bytes)
     if (!w) {
         return NULL;
     }
+    value_attr_init();
     w->max_bytes = max_value_bytes;
     w->frames = cwm_calloc(FRAMES_AT_FIRST, sizeof(*w->frames));
     w->frames_capacity = FRAMES_AT_FIRST;
     w->slot_repr = find_slot_repr();
     w->contain = contain_new(max_value_bytes);
     w->pure_repr = pure_repr_new();
-    if (!w->frames || !w->contain || !w->pure_repr) {
+    w->library = value_library_new();
+    if (!w->frames || !w->contain || !w->pure_repr || !w->library) {
         value_writer_free(w);
         return NULL;
     }
@@ -477,6 +480,7 @@ void value_writer_free(struct value_writer *w)
     }
     contain_free(w->contain);
     pure_repr_free(w->pure_repr);
+    value_library_free(w->library);
     cwm_free(w->frames);
     cwm_free(w);
 }

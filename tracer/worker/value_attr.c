@@ -174,40 +174,38 @@ PyObject *value_type_lookup(PyTypeObject *type, PyObject *name)
     return found;
 }
 
-/* Without a str object for the name: such lookups are rare. */
-static PyObject *lookup_ascii(PyTypeObject *type, const char *name)
+/*
+ * Names of attributes, interned, and what they stand for on object and type.
+ * One per process: the interpreter's own types are.
+ */
+static struct {
+    PyObject *getattribute; /* owned */
+    PyObject *class;        /* owned */
+    PyObject *name;         /* owned */
+    PyObject *qualname;     /* owned */
+} names;
+
+void value_attr_init(void)
 {
-    struct wanted wanted = wanted_ascii(name);
-    PyObject *mro = type->tp_mro;
-
-    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
-        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        PyObject *dict;
-        PyObject *found;
-
-        if (!PyType_Check((PyObject *)base)) {
-            return NULL;
-        }
-#if PY_VERSION_HEX >= 0x030C0000
-        dict = PyType_GetDict(base);
-        Py_XDECREF(dict); /* the type has it */
-#else
-        dict = base->tp_dict;
-#endif
-        found = dict ? dict_scan(dict, &wanted) : NULL;
-        if (found) {
-            return found;
-        }
+    if (!names.getattribute) {
+        names.getattribute = PyUnicode_InternFromString("__getattribute__");
+        names.class = PyUnicode_InternFromString("__class__");
+        names.name = PyUnicode_InternFromString("__name__");
+        names.qualname = PyUnicode_InternFromString("__qualname__");
     }
-    return NULL;
+}
+
+/* True when the type has this attribute as `base` defines it. */
+static bool is_inherited(PyTypeObject *type, PyTypeObject *base, PyObject *name)
+{
+    return value_type_lookup(type, name) == value_type_lookup(base, name);
 }
 
 /* Attributes are looked for as object does it, but for a __getattr__. */
 static bool getattribute_is_plain(PyTypeObject *type)
 {
     return type->tp_getattro == PyObject_GenericGetAttr ||
-           lookup_ascii(type, "__getattribute__") ==
-               lookup_ascii(&PyBaseObject_Type, "__getattribute__");
+           is_inherited(type, &PyBaseObject_Type, names.getattribute);
 }
 
 /* A slot, or a C type's member that holds an object. */
@@ -269,8 +267,7 @@ enum value_attr value_plain_attr(PyObject *object, PyObject *name,
 bool value_class_is_plain(PyTypeObject *type)
 {
     return getattribute_is_plain(type) &&
-           lookup_ascii(type, "__class__") ==
-               lookup_ascii(&PyBaseObject_Type, "__class__");
+           is_inherited(type, &PyBaseObject_Type, names.class);
 }
 
 bool value_type_names_are_plain(PyTypeObject *type)
@@ -280,10 +277,7 @@ bool value_type_names_are_plain(PyTypeObject *type)
     if (meta == &PyType_Type) {
         return true;
     }
-    return lookup_ascii(meta, "__getattribute__") ==
-               lookup_ascii(&PyType_Type, "__getattribute__") &&
-           lookup_ascii(meta, "__name__") ==
-               lookup_ascii(&PyType_Type, "__name__") &&
-           lookup_ascii(meta, "__qualname__") ==
-               lookup_ascii(&PyType_Type, "__qualname__");
+    return is_inherited(meta, &PyType_Type, names.getattribute) &&
+           is_inherited(meta, &PyType_Type, names.name) &&
+           is_inherited(meta, &PyType_Type, names.qualname);
 }

@@ -16,6 +16,9 @@ enum value_attr {
     VALUE_ATTR_UNSAFE,  /* a descriptor or hook would have to be asked */
 };
 
+/* Before any other of these, before the program's code runs. */
+void value_attr_init(void);
+
 /*
  * What stands under `name` (ASCII) in the object's own attributes; borrowed,
  * NULL when nothing does.  Does not make the object's dict.

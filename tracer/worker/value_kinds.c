@@ -182,17 +182,24 @@ static PyObject *first_step(struct value_writer *w, struct value_frame *f)
     return f->data;
 }
 
+void value_push_three(struct value_writer *w, PyObject *value, uint16_t cost,
+                      PyObject *first, PyObject *second, PyObject *third)
+{
+    struct value_frame *f = value_push(w, value, first_step, cost);
+
+    if (f) {
+        f->data = first;
+        f->one = second;
+        f->two = third;
+    }
+}
+
 static void open_slice(struct value_writer *w, PyObject *value)
 {
     const PySliceObject *slice = (const PySliceObject *)value;
-    struct value_frame *f = value_push(w, value, first_step, 1);
 
-    if (f) {
-        f->data = slice->start;
-        f->one = slice->stop;
-        f->two = slice->step;
-        value_puts(&w->out, "slice(");
-    }
+    value_puts(&w->out, "slice(");
+    value_push_three(w, value, 1, slice->start, slice->stop, slice->step);
 }
 
 static bool is_one(PyObject *value)
@@ -211,19 +218,13 @@ static void open_range(struct value_writer *w, PyObject *value)
     PyObject *start = value_member(value, value_member_offset(type, "start"));
     PyObject *stop = value_member(value, value_member_offset(type, "stop"));
     PyObject *step = value_member(value, value_member_offset(type, "step"));
-    struct value_frame *f;
 
     if (!start || !stop || !step) {
         contain_open(w, value);
         return;
     }
-    f = value_push(w, value, first_step, 1);
-    if (f) {
-        f->data = start;
-        f->one = stop;
-        f->two = is_one(step) ? NULL : step;
-        value_puts(&w->out, "range(");
-    }
+    value_puts(&w->out, "range(");
+    value_push_three(w, value, 1, start, stop, is_one(step) ? NULL : step);
 }
 
 /* One child, then a literal text (f->data). */

@@ -20,8 +20,9 @@
 
 #include "tracer/worker/value_text.h"
 
-struct contain;   /* opaque: contain.c */
-struct pure_repr; /* opaque: pure_repr.c */
+struct contain;       /* opaque: contain.c */
+struct pure_repr;     /* opaque: pure_repr.c */
+struct value_library; /* opaque: value_library.c */
 
 enum value_status {
     VALUE_GOING,
@@ -45,8 +46,8 @@ struct value_frame {
     PyObject *one;   /* per step; borrowed */
     PyObject *two;   /* per step; borrowed */
     void *data;      /* per step; borrowed */
+    uint32_t state;  /* per step; 0 at first */
     uint16_t cost;   /* levels of repr()'s recursion that it takes */
-    uint8_t state;   /* per step; 0 at first */
     bool is_guarded; /* repr() marks it as being written (Py_ReprEnter) */
 };
 
@@ -55,6 +56,13 @@ struct value_kind {
     reprfunc repr; /* NULL: slot not in use */
     value_open_fn open;
 };
+
+/* Levels of repr()'s recursion that a Python function takes. */
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+#define VALUE_PYTHON_LEVELS 2
+#else
+#define VALUE_PYTHON_LEVELS 1
+#endif
 
 #define VALUE_KIND_SLOTS 256 /* about 80 are in use */
 
@@ -71,7 +79,8 @@ struct value_writer {
     struct value_kind kinds[VALUE_KIND_SLOTS];
     reprfunc slot_repr;      /* tp_repr of classes with a __repr__ in Python */
     struct contain *contain; /* owned; NULL: cannot be had */
-    struct pure_repr *pure_repr; /* owned; NULL: cannot be had */
+    struct pure_repr *pure_repr;   /* owned; NULL: cannot be had */
+    struct value_library *library; /* owned; NULL: cannot be had */
     struct value_float_cache floats;
 };
 
@@ -167,6 +176,22 @@ static inline bool value_put_scalar(struct value_writer *w, PyObject *value)
     }
     return false;
 }
+
+/* Up to three children between "(", which is written, and ")". */
+void value_push_three(struct value_writer *w, PyObject *value, uint16_t cost,
+                      PyObject *first, PyObject *second, PyObject *third);
+
+/* ---- reprs of the standard library in Python (value_library.c) ---- */
+
+/* What the modules that are there define now, before the program runs. */
+struct value_library *value_library_new(void);
+void value_library_free(struct value_library *l); /* NULL is fine */
+/*
+ * When `function`, the __repr__ of the value's class, is one of the library's
+ * that is known: opens the value and returns true.
+ */
+bool value_library_open(struct value_writer *w, PyObject *value,
+                        PyFunctionObject *function);
 
 /* ---- names of types (value_names.c) ---- */
 

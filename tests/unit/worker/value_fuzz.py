@@ -3,11 +3,18 @@
 
 usage: value_fuzz.py MODULE_DIR [SEED [COUNT]]
 """
+import array
 import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
 import random
 import re
 import struct
 import sys
+import time
 import types
 
 sys.path.insert(0, sys.argv[1])
@@ -81,6 +88,61 @@ class Outer:
 
     def method(self):
         pass
+
+
+class Color(enum.Enum):
+    RED = 1
+    GREEN = "g"
+    BOTH = (1, [2])
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+    C = 4
+
+
+class IntBits(enum.IntFlag):
+    A = 1
+    B = 2
+
+
+class Word(str, enum.Enum):
+    X = "x"
+
+
+@dataclasses.dataclass
+class Empty:
+    pass
+
+
+@dataclasses.dataclass
+class Data:
+    first: object
+    second: object = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    first: object
+    second: object
+    third: object = dataclasses.field(default=1, repr=False)
+    fourth: int = 4
+
+    if sys.version_info >= (3, 10):
+        fifth: int = dataclasses.field(default=5, kw_only=True)
+
+
+@dataclasses.dataclass
+class Slots:
+    __slots__ = ("a", "b")
+    a: object
+    b: object
 
 
 ALPHABETS = [
@@ -229,8 +291,29 @@ def value(depth):
     return extra(depth, n)
 
 
+def library(depth):
+    """Classes of the standard library, and what makes their like."""
+    a, b = value(depth - 1), value(depth - 1)
+    zone = rng.choice([None, datetime.timezone.utc, datetime.timezone(
+        datetime.timedelta(hours=2), "Z'")])
+    return rng.choice([
+        Color.RED, Color.BOTH, Color.GREEN, Level.HIGH, Bits.A, Bits.A | Bits.C,
+        Bits(0), IntBits.A | IntBits.B, Word.X, Empty(), Data(a, b), Data(a),
+        Frozen(a, b), Slots(a, b), fractions.Fraction(rng.randrange(99), 7),
+        decimal.Decimal("1.50"), datetime.date(2024, 2, 29),
+        datetime.datetime(2024, 1, 2, 3, 4, 5, 6, zone),
+        datetime.time(1, 2, 3, tzinfo=zone), datetime.timedelta(1, 2, 3),
+        re.compile("a'b", re.I), re.compile(b"x"), re.match("(a)", "ab"),
+        time.gmtime(0), staticmethod(len) if sys.version_info >= (3, 10) else 0,
+        array.array("d", [1.5, 2]), array.array("i"), collections.Counter(
+            rng.choice("abcdefg") for _ in range(20)),
+    ])
+
+
 def extra(depth, n):
-    pick = rng.randrange(9)
+    pick = rng.randrange(13)
+    if pick > 8:
+        return library(depth)
     items = [value(depth - 1) for _ in range(n)]
     table = {hashable(1): value(depth - 1) for _ in range(n)}
     if pick == 0:
@@ -307,8 +390,8 @@ def main():
         failures += not check(real(), False)
         failures += not check(text(), False)
         failures += not check(number(), False)
-    print("%s: %d values, %d differ" % (sys.version.split()[0], COUNT * 4,
-                                        failures))
+    print("%s: %d values, %d scratch processes, %d differ" % (
+        sys.version.split()[0], COUNT * 4, cwm_value.forks(), failures))
     sys.exit(failures > 0)
 
 

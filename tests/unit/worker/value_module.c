@@ -17,11 +17,14 @@
 
 #include "sandbox/jail.h"
 
+static long n_forks;
+
 pid_t jail_scratch_fork(uint32_t cpu_ms)
 {
     struct rlimit limit = {(cpu_ms + 999) / 1000, (cpu_ms + 999) / 1000};
     pid_t pid = fork();
 
+    n_forks++;
     if (pid == 0) {
         setrlimit(RLIMIT_CPU, &limit);
         limit.rlim_cur = limit.rlim_max = 0;
@@ -131,11 +134,20 @@ static PyObject *same(PyObject *self, PyObject *args)
     return PyBool_FromLong(value_same(writer, after, &s));
 }
 
+/* forks(): how many scratch processes there were so far. */
+static PyObject *forks(PyObject *self, PyObject *args)
+{
+    (void)self;
+    (void)args;
+    return PyLong_FromLong(n_forks);
+}
+
 static PyMethodDef methods[] = {
     {"start", start, METH_VARARGS, NULL},
     {"render", render, METH_O, NULL},
     {"render_to", render_to, METH_O, NULL},
     {"ns_per_value", ns_per_value, METH_VARARGS, NULL},
+    {"forks", forks, METH_NOARGS, NULL},
     {"same", same, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
