@@ -125,10 +125,18 @@ static enum cwm_rc merge_bytes(struct tokenizer_encoder *e, const char *bytes,
                            &e->scratch, err);
 }
 
-static enum cwm_rc encode_piece(struct tokenizer_encoder *e, const char *bytes,
-                                size_t len, struct token_ids *out,
+/* Where a text's ids go: the context of encode_piece(). */
+struct encoding {
+    struct tokenizer_encoder *e; /* borrowed */
+    struct token_ids *out;       /* borrowed */
+};
+
+static enum cwm_rc encode_piece(void *ctx, const char *bytes, size_t len,
                                 struct cwm_err *err)
 {
+    const struct encoding *encoding = ctx;
+    struct tokenizer_encoder *e = encoding->e;
+    struct token_ids *out = encoding->out;
     uint64_t hash = tokenizer__hash(bytes, len);
     struct cached *slot = &e->cache[hash >> 32 & (CACHE_SLOTS - 1)];
     enum cwm_rc rc;
@@ -208,13 +216,19 @@ static enum cwm_rc next_match(struct tokenizer_encoder *e,
     return CWM_OK;
 }
 
+/* What is done with each piece, in order. */
+struct visitor {
+    tokenizer__piece_fn *visit;
+    void *ctx; /* borrowed */
+};
+
 /*
  * Cut text by the k-th pre-tokenizer; what comes out goes to the next one.
  * NOLINTNEXTLINE(misc-no-recursion): at most TOKENIZER_MAX_SPLITS deep.
  */
-static enum cwm_rc encode_split(struct tokenizer_encoder *e, size_t k,
-                                const char *text, size_t len,
-                                struct token_ids *out, struct cwm_err *err)
+static enum cwm_rc walk_split(struct tokenizer_encoder *e, size_t k,
+                              const char *text, size_t len,
+                              const struct visitor *v, struct cwm_err *err)
 {
     size_t at = 0;
     size_t start;
@@ -222,15 +236,15 @@ static enum cwm_rc encode_split(struct tokenizer_encoder *e, size_t k,
     enum cwm_rc rc = CWM_OK;
 
     if (k == e->t->n_splits) {
-        return encode_piece(e, text, len, out, err);
+        return v->visit(v->ctx, text, len, err);
     }
     while (at < len && rc == CWM_OK) {
         rc = next_match(e, &e->t->splits[k], text, len, at, &start, &end, err);
         if (rc == CWM_OK && start > at) {
-            rc = encode_split(e, k + 1, text + at, start - at, out, err);
+            rc = walk_split(e, k + 1, text + at, start - at, v, err);
         }
         if (rc == CWM_OK && end > start) {
-            rc = encode_split(e, k + 1, text + start, end - start, out, err);
+            rc = walk_split(e, k + 1, text + start, end - start, v, err);
         }
         at = end;
     }
@@ -250,9 +264,9 @@ static size_t invalid_run(const char *text, size_t len)
 }
 
 /* Text without special tokens. */
-static enum cwm_rc encode_ordinary(struct tokenizer_encoder *e,
-                                   const char *text, size_t len,
-                                   struct token_ids *out, struct cwm_err *err)
+static enum cwm_rc walk_ordinary(struct tokenizer_encoder *e, const char *text,
+                                 size_t len, const struct visitor *v,
+                                 struct cwm_err *err)
 {
     enum cwm_rc rc = CWM_OK;
     size_t at = 0;
@@ -261,10 +275,10 @@ static enum cwm_rc encode_ordinary(struct tokenizer_encoder *e,
         size_t n = cwm_utf8_valid_prefix(text + at, len - at);
 
         if (n > 0) {
-            rc = encode_split(e, 0, text + at, n, out, err);
+            rc = walk_split(e, 0, text + at, n, v, err);
         } else {
             n = invalid_run(text + at, len - at);
-            rc = encode_piece(e, text + at, n, out, err);
+            rc = v->visit(v->ctx, text + at, n, err);
         }
         at += n;
     }
@@ -289,12 +303,15 @@ static bool special_at(const struct tokenizer *t, const char *text, size_t len,
     return false;
 }
 
-static enum cwm_rc encode_special(struct tokenizer_encoder *e, const char *text,
-                                  size_t len, struct token_ids *out,
-                                  struct cwm_err *err)
+/*
+ * Text with special tokens; their ids go to `out`, NULL when they only cut.
+ */
+static enum cwm_rc walk_special(struct tokenizer_encoder *e, const char *text,
+                                size_t len, const struct visitor *v,
+                                struct token_ids *out, struct cwm_err *err)
 {
     enum cwm_rc rc = CWM_OK;
-    size_t from = 0; /* what lies before is encoded */
+    size_t from = 0; /* what lies before is done */
     size_t at = 0;
     uint32_t id;
 
@@ -304,26 +321,37 @@ static enum cwm_rc encode_special(struct tokenizer_encoder *e, const char *text,
             at++;
             continue;
         }
-        rc = encode_ordinary(e, text + from, at - from, out, err);
-        if (rc == CWM_OK) {
+        rc = walk_ordinary(e, text + from, at - from, v, err);
+        if (rc == CWM_OK && out) {
             rc = token_ids_add(out, id, err);
         }
         at += e->t->tokens[id].len;
         from = at;
     }
     if (rc == CWM_OK) {
-        rc = encode_ordinary(e, text + from, len - from, out, err);
+        rc = walk_ordinary(e, text + from, len - from, v, err);
     }
     return rc;
+}
+
+enum cwm_rc tokenizer__pieces(struct tokenizer_encoder *e, const char *text,
+                              size_t len, tokenizer__piece_fn *visit, void *ctx,
+                              struct cwm_err *err)
+{
+    struct visitor v = {visit, ctx};
+
+    return walk_special(e, text, len, &v, NULL, err);
 }
 
 enum cwm_rc tokenizer_encode(struct tokenizer_encoder *e, const char *text,
                              size_t len, bool special, struct token_ids *out,
                              struct cwm_err *err)
 {
+    struct encoding encoding = {e, out};
+    struct visitor v = {encode_piece, &encoding};
     size_t n_before = out->n;
-    enum cwm_rc rc = special ? encode_special(e, text, len, out, err)
-                             : encode_ordinary(e, text, len, out, err);
+    enum cwm_rc rc = special ? walk_special(e, text, len, &v, out, err)
+                             : walk_ordinary(e, text, len, &v, err);
 
     if (rc != CWM_OK) {
         out->n = n_before;

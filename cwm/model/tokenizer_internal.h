@@ -110,6 +110,16 @@ bool tokenizer__find(const struct tokenizer *t, const struct token_map *map,
 /* The hash that tokenizer__find() wants; spreads well in its low bits. */
 uint64_t tokenizer__hash(const char *bytes, size_t len);
 
+/*
+ * The pieces that text is cut into, special tokens left out.  Whatever the
+ * visitor returns but CWM_OK ends the walk and is its result.
+ */
+typedef enum cwm_rc tokenizer__piece_fn(void *ctx, const char *bytes,
+                                        size_t len, struct cwm_err *err);
+enum cwm_rc tokenizer__pieces(struct tokenizer_encoder *e, const char *text,
+                              size_t len, tokenizer__piece_fn *visit, void *ctx,
+                              struct cwm_err *err);
+
 enum cwm_rc tokenizer__parse_json(const char *data, size_t len,
                                   struct tokenizer *t, struct cwm_err *err);
 enum cwm_rc tokenizer__parse_tiktoken(const char *data, size_t len,
