@@ -1,0 +1,24 @@
+# The same bytes again; the seed is the only thing that changes them.
+cat >p.py <<'PYTHON'
+import os, random, sys, time
+
+def f():
+    a = random.random()
+    b = {str(i) for i in range(5)}
+    c = sorted(os.environ), os.getcwd(), os.listdir("."), sys.argv
+    d = time.tzname, sys.flags.hash_randomization, os.getpid()
+    e = object()
+    return a, b, c, d, e
+PYTHON
+cwm trace p.py --entry f --json >1.jsonl
+cwm trace p.py --entry f --json >2.jsonl
+cmp 1.jsonl 2.jsonl
+cwm trace p.py --entry f --json --seed 1 >3.jsonl
+cmp -s 1.jsonl 3.jsonl && echo "the seed does nothing"
+mkdir elsewhere
+cp p.py elsewhere
+cd elsewhere
+FOO=1 TZ=Asia/Tokyo cwm trace "$PWD/p.py" --entry f --json >../4.jsonl
+cd ..
+cmp 1.jsonl 4.jsonl
+sed 's/.*"result": "\(.*\)", "exception".*/\1/' 1.jsonl

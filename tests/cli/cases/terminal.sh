@@ -1,0 +1,31 @@
+# Colours and the progress bar: on a terminal only, and not against a wish.
+command -v script >/dev/null || exit 77
+printf 'def f(n):\n    return n\n' >p.py
+i=0
+while [ $i -lt 40 ]; do
+    echo "{\"id\": $i, \"path\": \"p.py\", \"entry\": \"f\", \"args\": \"1\"}"
+    i=$((i + 1))
+done >jobs.jsonl
+esc=$(printf '\033')
+
+colours() {
+    script -qec "$1" /dev/null </dev/null | grep -c "$esc\\[[0-9;]*m" |
+        sed 's/^0$/none/; s/^[0-9][0-9]*$/some/'
+}
+
+export TERM=xterm
+colours "cwm trace p.py --entry f --args 1"
+colours "NO_COLOR=1 cwm trace p.py --entry f --args 1"
+colours "NO_COLOR= cwm trace p.py --entry f --args 1"
+colours "TERM=dumb cwm trace p.py --entry f --args 1"
+colours "cwm trace p.py --entry f --args 1 -o t.txt; cat t.txt"
+colours "cwm trace p.py --entry f --args 1 --json"
+colours "cwm trace p.py --entry f --args 1 | cat"
+bar() {
+    script -qec "$1" /dev/null </dev/null | grep -c '/40 ' |
+        sed 's/^0$/no bar/; s/^[0-9][0-9]*$/a bar/'
+}
+bar "cwm trace --jobs jobs.jsonl -o out.jsonl"
+bar "TERM=dumb cwm trace --jobs jobs.jsonl -o out2.jsonl"
+bar "cwm trace --jobs jobs.jsonl -o out3.jsonl 2>&1 | cat"
+cmp out.jsonl out2.jsonl
