@@ -35,6 +35,7 @@ bool record_writer_init(struct record_writer *w, uint8_t *shared, size_t len,
     w->start = shared + TRACE_SHARED_HEADER_BYTES;
     w->at = w->start;
     w->end = shared + len;
+    w->finish = NULL;
     w->limit = w->end - room;
     if ((size_t)(w->limit - w->start) > max_trace_bytes)
         w->limit = w->start + max_trace_bytes;
@@ -92,6 +93,11 @@ void record_finish(struct record_writer *w, const struct record_end *end)
      * lies within what this writer wrote. */
     if (n <= (uint64_t)(w->at - w->start))
         committed += n;
+    /* What is flushed after the entry was left may pass a limit: the later
+     * END replaces the one before. */
+    if (w->finish)
+        committed = w->finish;
+    w->finish = committed;
     uint8_t *p = committed;
     size_t fixed = 2 + 4 * RECORD_NUMBER_BYTES + END_TYPE_BYTES +
                    END_MESSAGE_BYTES + END_DETAIL_BYTES;

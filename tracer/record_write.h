@@ -30,6 +30,7 @@ struct record_writer {
     uint8_t *at;     /* where the next byte goes */
     uint8_t *limit;  /* records other than END stop here */
     uint8_t *end;    /* of the shared memory */
+    uint8_t *finish; /* where the END record stands; NULL: not written */
 };
 
 /* The fields of an END record; a NULL text is left out. */
