@@ -326,6 +326,15 @@ static bool is_regular_file(const char *path)
            S_ISREG(st.st_mode);
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
 static enum cwm_rc open_out(struct jobs *j, struct cwm_err *err)
 {
     const struct jobs_options *o = j->options;
@@ -337,6 +346,11 @@ static enum cwm_rc open_out(struct jobs *j, struct cwm_err *err)
     size_t used;
     enum cwm_rc rc = CWM_OK;
 
+    if (o->out_path && is_same_file(o->jobs_path, o->out_path)) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot write the records over the jobs, '%s'",
+                        o->out_path);
+    }
     if (is_regular_file(o->jobs_path) && (o->out_path || o->count_lines)) {
         rc = survey(j, &n_lines, &hash, err);
         j->stats->n_lines = n_lines;
@@ -380,6 +394,9 @@ static enum cwm_rc open_all(struct jobs *j, struct cwm_err *err)
     enum cwm_rc rc = open_jobs(j, err);
 
     if (rc == CWM_IO) { /* the file that was named cannot be used */
+        if (err) {
+            err->code = CWM_USAGE;
+        }
         return CWM_USAGE;
     }
     if (rc != CWM_OK) {

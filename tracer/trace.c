@@ -17,8 +17,9 @@
 #include "tracer/workers.h"
 
 enum {
-    /* Room behind the records for the END record's texts. */
-    END_BYTES = 1 << 20,
+    /* Room behind the records for the END record: the largest value that
+     * may be asked for, and its other texts.  Untouched it costs nothing. */
+    END_BYTES = 17 << 20,
     /* A program and what is written behind it; source.h takes 64 MiB. */
     MAX_TEXT_BYTES = 80 << 20,
     /* Threads of a run: pools and asyncio's default executor fit. */

@@ -417,6 +417,22 @@ static enum cwm_rc none_fits(const struct candidates *found, const char *python,
                     python, what, list[0] ? list : "none");
 }
 
+/* The jail has a /tmp of its own, so nothing there can be shown in it. */
+static enum cwm_rc check_visible(const struct worker_program *w,
+                                 struct cwm_err *err)
+{
+    for (size_t i = 0; w->read_paths[i]; i++) {
+        if (strncmp(w->read_paths[i], "/tmp/", 5) == 0) {
+            return CWM_FAIL(err, CWM_USAGE,
+                            "cannot use the interpreter '%s': it needs '%s', "
+                            "and the jail has a /tmp of its own",
+                            w->python ? w->python : w->about.path,
+                            w->read_paths[i]);
+        }
+    }
+    return CWM_OK;
+}
+
 enum cwm_rc worker_program_find(const struct tracer_options *options,
                                 struct worker_program *ret_worker,
                                 struct cwm_err *err)
@@ -454,6 +470,9 @@ enum cwm_rc worker_program_find(const struct tracer_options *options,
         if (good && it.path[0]) {
             worker_program_release(&w);
             rc = ask(found.list[i].path, it.path, &w, err);
+        }
+        if (good && rc == CWM_OK) {
+            rc = check_visible(&w, err);
         }
         if (good && rc == CWM_OK) {
             *ret_worker = w;

@@ -148,11 +148,14 @@ const volatile int *cli_catch_signals(void)
     /* SA_RESETHAND: the second one does what it does by default. */
     struct sigaction once = {.sa_handler = note_signal,
                              .sa_flags = (int)SA_RESETHAND};
+    struct sigaction old;
 
     sigemptyset(&once.sa_mask);
     sigaction(SIGINT, &once, NULL);
     sigaction(SIGTERM, &once, NULL);
-    sigaction(SIGHUP, &once, NULL);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+        sigaction(SIGHUP, &once, NULL); /* nohup stays what it is */
+    }
     return &caught_signal;
 }
 

@@ -272,9 +272,13 @@ static int tell_no_trace(const char *name, const struct trace_result *result)
                          (const char *)end->exception_type, len,
                          (const char *)end->exception_message);
     }
-    return cli_usage("trace", "%s%s%s", result->undecodable ? "" : name,
-                     result->undecodable ? "" : ": ",
-                     detail ? detail : result->summary.verdict);
+    if (!detail) {
+        detail = result->summary.verdict;
+    }
+    if (strstr(detail, name)) {
+        return cli_usage("trace", "%s", detail);
+    }
+    return cli_usage("trace", "%s: %s", name, detail);
 }
 
 static int put_result(const struct trace_fields *f, const char *name,

@@ -140,7 +140,7 @@ static int tell_end(const struct trace_fields *f, enum cwm_rc rc,
 
     if (rc == CWM_CANCELLED) {
         code = cli_fail("trace", err);
-        if (f->out && stats->n_passed > 0) {
+        if (f->out && stats->n_there + stats->n_written > 0) {
             cli_say("hint: the same command goes on where it stopped");
         }
         return code;
@@ -189,7 +189,7 @@ int trace_many(const struct trace_fields *f)
     seconds = cli_now() - talk.progress.start;
     progress_clear(&talk.progress);
     code = tell_end(f, rc, &stats, &err);
-    if (rc == CWM_OK || stats.n_passed > 0) {
+    if (rc == CWM_OK || stats.n_written > 0) {
         say_summary(f, how.n_workers, &stats, seconds);
         if (f->json && f->out) {
             printed = print_summary(f, how.n_workers, &stats, seconds);
