@@ -121,24 +121,29 @@ static struct candidate heap_pop(struct learner *l)
 
 /* ---- pairs --------------------------------------------------------------- */
 
-static enum cwm_rc new_pair(struct learner *l, uint32_t left, uint32_t right,
-                            struct cwm_err *err)
+/* NULL: no memory. */
+static struct pair *new_pair(struct learner *l, uint32_t left, uint32_t right)
 {
     struct bpe_merge entry = {left, right, 0, l->n_pairs};
+    struct pair *p;
 
     if (l->n_pairs == l->pairs_room) {
         size_t room = l->pairs_room ? l->pairs_room * 2 : 4096;
-        struct pair *grown = cwm_realloc(l->pairs, room, sizeof *grown);
+        struct pair *grown =
+            room < NONE ? cwm_realloc(l->pairs, room, sizeof *grown) : NULL;
 
-        if (!grown || room >= NONE) {
-            l->pairs = grown ? grown : l->pairs;
-            return no_memory(err);
+        if (!grown) {
+            return NULL;
         }
         l->pairs = grown;
         l->pairs_room = room;
     }
-    l->pairs[l->n_pairs++] = (struct pair){.left = left, .right = right};
-    return bpe_table_add(&l->index, entry, err);
+    if (bpe_table_add(&l->index, entry, NULL) != CWM_OK) {
+        return NULL;
+    }
+    p = &l->pairs[l->n_pairs++];
+    *p = (struct pair){.left = left, .right = right};
+    return p;
 }
 
 static struct pair *find_pair(struct learner *l, uint32_t left, uint32_t right)
@@ -162,12 +167,10 @@ static enum cwm_rc add_place(struct learner *l, uint32_t symbol,
     struct pair *p = find_pair(l, left, right);
 
     if (!p) {
-        enum cwm_rc rc = new_pair(l, left, right, err);
-
-        if (rc != CWM_OK) {
-            return rc;
-        }
-        p = &l->pairs[l->n_pairs - 1];
+        p = new_pair(l, left, right);
+    }
+    if (!p) {
+        return no_memory(err);
     }
     if (p->n_places == p->room) {
         uint32_t room = p->room ? p->room * 2 : 2;
