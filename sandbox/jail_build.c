@@ -7,7 +7,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The namespaces besides the user's and, as root, the mounts'. */
@@ -178,8 +178,8 @@ static enum cwm_rc enter_user_ns(struct jail_build *b, struct cwm_err *err)
     snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
     if (write_proc(b->proc_fd, "self/setgroups", "deny") < 0 ||
         write_proc(b->proc_fd, "self/uid_map", map) < 0) {
-        return jail__wall_missing(b, SANDBOX_WALL_USER_NS, err,
-                                  "writing the user map: %s", strerror(errno));
+        return CWM_FAIL(err, CWM_SYSTEM, "could not write the user map: %s",
+                        strerror(errno));
     }
     snprintf(map, sizeof(map), "0 %u 1", (unsigned)gid);
     if (write_proc(b->proc_fd, "self/gid_map", map) < 0) {
@@ -205,22 +205,30 @@ static enum cwm_rc become_nobody(struct cwm_err *err)
     return CWM_OK;
 }
 
-static enum cwm_rc enter_mount_ns(struct jail_build *b, struct cwm_err *err)
+/* A mount namespace of our own; false: `wall_rc` tells if that will do. */
+static bool enter_mount_ns(struct jail_build *b, enum cwm_rc *wall_rc,
+                           struct cwm_err *err)
 {
-    if (unshare(CLONE_NEWNS) < 0) {
-        return jail__wall_missing(b, SANDBOX_WALL_MOUNT_NS, err, "unshare: %s",
-                                  strerror(errno));
+    *wall_rc = CWM_OK;
+    if (unshare(CLONE_NEWNS) == 0) {
+        return true;
     }
-    return CWM_OK;
+    *wall_rc = jail__wall_missing(b, SANDBOX_WALL_MOUNT_NS, err, "unshare: %s",
+                                  strerror(errno));
+    return false;
 }
 
-/* The new root; a failure is the mount wall's. */
+/* The new root, in a mount namespace; a failure is the mount wall's. */
 static enum cwm_rc build_root(struct jail_build *b, uint32_t owner,
                               bool leave_chroot, struct cwm_err *err)
 {
     struct cwm_err why;
-    enum cwm_rc rc = jail__mounts(b->read_paths, owner, leave_chroot, &why);
+    enum cwm_rc rc;
 
+    if (!enter_mount_ns(b, &rc, err)) {
+        return rc;
+    }
+    rc = jail__mounts(b->read_paths, owner, leave_chroot, &why);
     if (rc == CWM_SYSTEM) {
         return jail__wall_missing(b, SANDBOX_WALL_MOUNT_NS, err, "%s",
                                   why.message);
@@ -252,82 +260,106 @@ static enum cwm_rc enter_others(struct jail_build *b, struct cwm_err *err)
     return CWM_OK;
 }
 
-/* The base of the jail: without these there is no private folder to run in. */
-static enum cwm_rc check_base(const struct jail_build *b, struct cwm_err *err)
+/* An ordinary user without a user namespace: no other either. */
+static enum cwm_rc do_without(struct jail_build *b, struct cwm_err *err)
 {
-    static const enum sandbox_wall base[] = {
-        SANDBOX_WALL_USER_NS, SANDBOX_WALL_MOUNT_NS, SANDBOX_WALL_PID_NS};
+    static const enum sandbox_wall walls[] = {
+        SANDBOX_WALL_MOUNT_NS, SANDBOX_WALL_PID_NS, SANDBOX_WALL_NET_NS,
+        SANDBOX_WALL_IPC_NS, SANDBOX_WALL_UTS_NS};
+    enum cwm_rc rc = CWM_OK;
 
-    for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
-        if (!b->walls[base[i]].up) {
-            return CWM_FAIL(err, CWM_MISSING,
-                            "cannot build a jail without the wall '%s': %s",
-                            sandbox_wall_name(base[i]),
-                            b->walls[base[i]].detail);
-        }
+    for (size_t i = 0; rc == CWM_OK && i < sizeof(walls) / sizeof(walls[0]);
+         i++) {
+        rc = jail__wall_missing(b, walls[i], err, "needs a user namespace");
     }
-    return CWM_OK;
+    return rc;
+}
+
+/* Would nobody get a user namespace?  Tried in a process of its own. */
+static bool has_user_ns(void)
+{
+    int status = 1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        _exit(become_nobody(NULL) != CWM_OK || unshare(CLONE_NEWUSER) < 0);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 static enum cwm_rc build_as_root(struct jail_build *b, struct cwm_err *err)
 {
-    enum cwm_rc rc = enter_mount_ns(b, err);
+    enum cwm_rc rc = build_root(b, JAIL_NOBODY, true, err);
 
-    if (rc == CWM_OK) {
-        rc = build_root(b, JAIL_NOBODY, true, err);
+    if (rc != CWM_OK) {
+        return rc;
     }
-    if (rc == CWM_OK) {
-        rc = become_nobody(err);
+    if ((b->allow_missing & 1u << SANDBOX_WALL_USER_NS) && !has_user_ns()) {
+        b->stays_root = true;
+        (void)jail__wall_missing(b, SANDBOX_WALL_USER_NS, NULL,
+                                 "the kernel gives none");
+        return enter_others(b, err);
     }
+    rc = become_nobody(err);
     if (rc == CWM_OK) {
         rc = enter_user_ns(b, err);
     }
-    /* Owned by the new user namespace, so that /tmp can be mounted in it. */
-    return rc == CWM_OK ? enter_mount_ns(b, err) : rc;
+    if (rc == CWM_OK && b->walls[SANDBOX_WALL_MOUNT_NS].up) {
+        /* One that the user namespace owns, so that /tmp can be mounted. */
+        (void)enter_mount_ns(b, &rc, err);
+    }
+    return rc == CWM_OK ? enter_others(b, err) : rc;
 }
 
 static enum cwm_rc build_as_user(struct jail_build *b, struct cwm_err *err)
 {
     enum cwm_rc rc = enter_user_ns(b, err);
 
-    if (rc == CWM_OK) {
-        rc = enter_mount_ns(b, err);
+    if (rc != CWM_OK) {
+        return rc;
     }
-    return rc == CWM_OK ? build_root(b, 0, false, err) : rc;
+    if (!b->walls[SANDBOX_WALL_USER_NS].up) {
+        return do_without(b, err);
+    }
+    rc = build_root(b, 0, false, err);
+    return rc == CWM_OK ? enter_others(b, err) : rc;
 }
 
 enum cwm_rc jail__build(struct jail_build *b, struct cwm_err *err)
 {
-    bool as_root;
     enum cwm_rc rc;
 
     b->proc_fd = open_proc(geteuid() == 0);
     if (b->proc_fd < 0) {
-        return jail__wall_missing(b, SANDBOX_WALL_USER_NS, err,
-                                  "no /proc is mounted");
+        rc = jail__wall_missing(b, SANDBOX_WALL_USER_NS, err,
+                                "no /proc is mounted");
+        return rc == CWM_OK ? do_without(b, err) : rc;
     }
-    as_root = is_real_root(b->proc_fd);
-    rc = as_root ? build_as_root(b, err) : build_as_user(b, err);
-    if (rc == CWM_OK) {
-        rc = enter_others(b, err);
-    }
-    return rc == CWM_OK ? check_base(b, err) : rc;
+    return is_real_root(b->proc_fd) ? build_as_root(b, err)
+                                    : build_as_user(b, err);
 }
 
 /*
- * What pid 1 keeps of its rights in the user namespace: mounting the private
- * folder and choosing pids; SETPCAP so that a run's child can give all up.
+ * What pid 1 keeps of its rights: mounting the private folder and choosing
+ * pids; SETPCAP so that a run's child can give all up.  Where it stays root:
+ * making nobody of the child, ending it, removing what it left.
  */
-static bool is_kept(unsigned cap)
+static uint32_t kept_rights(const struct jail_build *b)
 {
-    return cap == CAP_SYS_ADMIN || cap == CAP_SETPCAP;
+    uint32_t kept = 1u << CAP_SYS_ADMIN | 1u << CAP_SETPCAP;
+
+    if (b->stays_root) {
+        kept |= 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL |
+                1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+    }
+    return kept;
 }
 
 enum cwm_rc jail__settle(struct jail_build *b, struct cwm_err *err)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0}};
-    const uint32_t kept = 1u << CAP_SYS_ADMIN | 1u << CAP_SETPCAP;
+    const uint32_t kept = kept_rights(b);
 
     setsid();
     if (b->walls[SANDBOX_WALL_UTS_NS].up && sethostname("cwm", 3) < 0) {
@@ -336,12 +368,21 @@ enum cwm_rc jail__settle(struct jail_build *b, struct cwm_err *err)
     }
     prctl(PR_SET_DUMPABLE, 0);
     for (unsigned cap = 0; cap < 64; cap++) {
-        if (!is_kept(cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
-            errno == EINVAL) {
-            break; /* the last one that this kernel knows was the one before */
+        bool is_kept = cap < 32 && (kept & 1u << cap);
+
+        if (!is_kept && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+            break; /* behind the last that there is, or no right to drop any */
         }
     }
-    data[0].effective = data[0].permitted = kept;
+    if (syscall(SYS_capget, &head, data) < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not ask for rights: %s",
+                        strerror(errno));
+    }
+    data[0].permitted &= kept;
+    data[0].effective = data[0].permitted;
+    b->kept_rights = data[0].permitted;
+    data[0].inheritable = 0;
+    data[1].permitted = data[1].effective = data[1].inheritable = 0;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         syscall(SYS_capset, &head, data) < 0) {

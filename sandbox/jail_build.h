@@ -9,10 +9,15 @@
  * others.  As an ordinary user: the user namespace first, the mounts inside
  * it.  Either way the process ends up as user 0 of a user namespace that is
  * nobody outside, and the same tree lies round it.
+ *
+ * Walls that cannot be had and need not be are left out.  Real root without a
+ * user namespace stays root in pid 1, and each run becomes nobody; an ordinary
+ * user without one has no namespace at all.
  */
 #ifndef SANDBOX_JAIL_BUILD_H
 #define SANDBOX_JAIL_BUILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cwm/base/err.h"
@@ -28,7 +33,9 @@ struct jail_build {
     uint32_t allow_missing;                           /* 1u << wall */
     const char *const *read_paths;                    /* borrowed, NULL-ended */
     struct sandbox_wall_state walls[SANDBOX_N_WALLS]; /* as found so far */
-    int proc_fd; /* owned: the /proc of the outside; close it soon */
+    int proc_fd;          /* owned: the /proc of the outside; close it soon */
+    uint32_t kept_rights; /* what pid 1 has, by number of capability */
+    bool stays_root; /* no user namespace: pid 1 is root, each run nobody */
 };
 
 void jail__build_init(struct jail_build *b, uint32_t allow_missing,

@@ -79,7 +79,13 @@ static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
     enum cwm_rc rc = CWM_OK;
 
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
+        jail__wall_up(build, SANDBOX_WALL_SECCOMP, "filters");
         rc = jail__seccomp_compile(jail, err);
+    } else if (!build->walls[SANDBOX_WALL_PID_NS].up) {
+        return CWM_FAIL(err, CWM_MISSING,
+                        "cannot build a jail with neither pid-ns nor seccomp: "
+                        "%s",
+                        strerror(errno));
     } else {
         rc = jail__wall_missing(build, SANDBOX_WALL_SECCOMP, err, "%s",
                                 strerror(errno));
@@ -88,10 +94,17 @@ static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
         return rc;
     }
     jail->landlock_abi = jail__landlock_abi();
-    if (jail->landlock_abi < 0) {
-        jail->landlock_abi = 0; /* a second wall only: nothing rests on it */
+    if (jail->landlock_abi > 0) {
+        jail__wall_up(build, SANDBOX_WALL_LANDLOCK, "ABI %d",
+                      jail->landlock_abi);
+        return CWM_OK;
     }
-    return CWM_OK;
+    jail->landlock_abi = 0;
+    /* A second wall only, on which nothing rests, unless the first is not. */
+    return build->walls[SANDBOX_WALL_MOUNT_NS].up
+               ? CWM_OK
+               : jail__wall_missing(build, SANDBOX_WALL_LANDLOCK, err,
+                                    "this kernel has none");
 }
 
 /* The outer process: end as pid 1 ends. */
@@ -122,6 +135,8 @@ static enum cwm_rc become_inner(struct jail *jail, struct jail_build *build,
         rc = prepare_walls(jail, build, err);
     }
     memcpy(jail->walls, build->walls, sizeof(jail->walls));
+    jail->stays_root = build->stays_root;
+    jail->kept_rights = build->kept_rights;
     return rc;
 }
 

@@ -50,15 +50,18 @@ struct jail {
     uint64_t address_space_bytes; /* of the warm worker */
     struct protocol_policy policy;
     struct sandbox_wall_state walls[SANDBOX_N_WALLS];
-    /* Filters of system calls: pid 1's and its children's; every child's
-     * last; a scratch process's.  No code: the wall is missing. */
+    /* Filters of system calls: pid 1's and its children's; a scratch
+     * process's besides.  No code: the wall is missing. */
     struct jail_filter lists;
-    struct jail_filter gate;
     struct jail_filter scratch_filter;
     int landlock_abi;                    /* 0: none */
     struct jail_landlock_rule *landlock; /* owned: rules but the folder's */
     size_t n_landlock;
     long n_cpus;
+    uint32_t kept_rights; /* capabilities of pid 1, by number */
+    bool stays_root;      /* pid 1 is root: the child becomes nobody */
+    char folder[64];      /* the private folder's path */
+    uint64_t n_folders;   /* made so far */
     struct jail_scratch_page *scratch; /* owned mapping */
 };
 
@@ -68,12 +71,21 @@ struct jail_landlock_rule {
     uint64_t rights;
 };
 
+/* jail_folder.c: the private folder of one run. */
+
+/* Make it, empty; -1 with errno. */
+int jail__folder_open(struct jail *jail, const struct sandbox_limits *limits);
+/* It and all in it are gone; no process of the run may be left. */
+void jail__folder_close(struct jail *jail);
+
 /* jail_seccomp.c */
 enum cwm_rc jail__seccomp_compile(struct jail *jail, struct cwm_err *err);
 void jail__seccomp_release(struct jail *jail);
 /* In pid 1, once: have clone() from the scratch instruction asked for. */
 int jail__seccomp_notify(void);
 int jail__seccomp_load(const struct jail_filter *filter);
+/* In a run's child, last: the filter that shuts what making a run needs. */
+int jail__seccomp_load_gate(const struct jail *jail);
 
 /* jail_landlock.c; -1 with errno. */
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
@@ -45,8 +46,11 @@ static int set_limits(const struct jail *jail,
         {RLIMIT_CPU, limits->cpu_ms / 1000 + 2},
         {RLIMIT_FSIZE, limits->disk_bytes},
         {RLIMIT_NOFILE, limits->open_files},
-        /* Counted in the user namespace: pid 1 and the scratch ones too. */
-        {RLIMIT_NPROC, (rlim_t)limits->tasks + 1 + JAIL_MAX_SCRATCH},
+        /* Counted in the user namespace: pid 1 and the scratch ones too.
+         * Without one it would count what the user runs elsewhere. */
+        {RLIMIT_NPROC, jail->walls[SANDBOX_WALL_USER_NS].up
+                           ? (rlim_t)limits->tasks + 1 + JAIL_MAX_SCRATCH
+                           : RLIM_INFINITY},
         {RLIMIT_STACK, STACK_BYTES},
         {RLIMIT_MEMLOCK, MEMLOCK_BYTES},
         {RLIMIT_SIGPENDING, PENDING_SIGNALS},
@@ -74,13 +78,26 @@ static int set_limits(const struct jail *jail,
     return 0;
 }
 
-static int drop_rights(void)
+static int drop_rights(const struct jail *jail)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0}};
 
-    if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
-        prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0) {
+    if (jail->stays_root &&
+        (setgroups(0, NULL) < 0 ||
+         setresgid(JAIL_NOBODY, JAIL_NOBODY, JAIL_NOBODY) < 0)) {
+        return -1;
+    }
+    if (jail->stays_root || jail->walls[SANDBOX_WALL_USER_NS].up) {
+        for (unsigned cap = 0; cap < 32; cap++) {
+            if ((jail->kept_rights & 1u << cap) &&
+                prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+                return -1;
+            }
+        }
+    }
+    if (jail->stays_root &&
+        setresuid(JAIL_NOBODY, JAIL_NOBODY, JAIL_NOBODY) < 0) {
         return -1;
     }
     return (int)syscall(SYS_capset, &head, none);
@@ -94,10 +111,10 @@ static int confine(struct jail *jail, const struct sandbox_limits *limits)
         }
         close(RULESET_FD);
     }
-    if (set_limits(jail, limits) < 0 || drop_rights() < 0) {
+    if (set_limits(jail, limits) < 0 || drop_rights(jail) < 0) {
         return -1;
     }
-    return jail->gate.code ? jail__seccomp_load(&jail->gate) : 0;
+    return jail->lists.code ? jail__seccomp_load_gate(jail) : 0;
 }
 
 /* Descriptors 0, 1, 2, the two of our own, and nothing else. */
@@ -160,8 +177,11 @@ void jail__run_child(struct jail *jail, const struct jail_order *order,
 
     sigemptyset(&none);
     setsid();
+    if (!jail->walls[SANDBOX_WALL_PID_NS].up) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
     if (map_request(order->fds[RUN_FD_REQUEST], &run) < 0 ||
-        take_descriptors(jail, order->fds) < 0 || chdir(JAIL_TMP) < 0) {
+        take_descriptors(jail, order->fds) < 0 || chdir(jail->folder) < 0) {
         _exit(127); /* unconfined: pid 1 sees that nothing was reported */
     }
     if (callbacks->after_fork_child) {

@@ -82,7 +82,8 @@ static const char allowed[] =
     "sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown getsockopt "
     "getsockname getpeername "
     /* to make a run; shut or narrowed by the gate */
-    "mount umount2 capset landlock_create_ruleset landlock_add_rule "
+    "mount umount2 capset setgroups setresgid setresuid "
+    "landlock_create_ruleset landlock_add_rule "
     "landlock_restrict_self "
     "clone seccomp kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo";
 
@@ -107,8 +108,7 @@ static const struct {
     {EPERM, "memfd_create vmsplice"},
     {EPERM, "shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd "
             "msgrcv msgctl mq_open mq_unlink mq_notify"},
-    {EPERM, "setuid setgid setreuid setregid setresuid setresgid setfsuid "
-            "setfsgid setgroups kcmp"},
+    {EPERM, "setuid setgid setreuid setregid setfsuid setfsgid kcmp"},
     {EPERM, "sethostname setdomainname settimeofday clock_settime "
             "clock_adjtime adjtimex syslog acct vhangup"},
     /* The whole host's disks. */
@@ -232,6 +232,9 @@ static const struct {
     {SYS_mount, SECCOMP_RET_KILL_PROCESS},
     {SYS_umount2, SECCOMP_RET_KILL_PROCESS},
     {SYS_capset, SECCOMP_RET_ERRNO | EPERM},
+    {SYS_setgroups, SECCOMP_RET_ERRNO | EPERM},
+    {SYS_setresgid, SECCOMP_RET_ERRNO | EPERM},
+    {SYS_setresuid, SECCOMP_RET_ERRNO | EPERM},
     {SYS_landlock_create_ruleset, SECCOMP_RET_ERRNO | ENOSYS},
     {SYS_landlock_add_rule, SECCOMP_RET_ERRNO | ENOSYS},
     {SYS_landlock_restrict_self, SECCOMP_RET_ERRNO | ENOSYS},
@@ -316,20 +319,20 @@ static uint32_t high_half(const void *address)
     return (uint32_t)((uint64_t)(uintptr_t)address >> 32);
 }
 
-static int keep_filter(struct jail_filter *filter,
-                       const struct sock_filter *code, size_t n_codes)
-{
-    filter->code = cwm_malloc(n_codes * sizeof(*code));
-    if (!filter->code) {
-        return -1;
-    }
-    memcpy(filter->code, code, n_codes * sizeof(*code));
-    filter->n_codes = (unsigned short)n_codes;
-    return 0;
-}
+/* Every call that sends a signal, to the process in its first argument. */
+static const uint32_t signalling[] = {SYS_kill, SYS_tkill, SYS_tgkill,
+                                      SYS_rt_sigqueueinfo,
+                                      SYS_rt_tgsigqueueinfo};
 
-/* The little-endian halves are what the offsets of LOAD() name. */
-static int compile_gate(struct jail_filter *filter)
+/* More than write_gate() writes. */
+#define GATE_MAX_CODES 256
+
+/*
+ * The last filter of a run, into code[GATE_MAX_CODES]; returns its length.
+ * only_pid: without a pid namespace, the only process to send signals to.
+ * The little-endian halves are what the offsets of LOAD() name.
+ */
+static size_t write_gate(struct sock_filter *code, uint32_t only_pid)
 {
     const void *clone_ip = jail__scratch_clone_ip;
     const void *seccomp_ip = jail__scratch_seccomp_ip;
@@ -356,14 +359,24 @@ static int compile_gate(struct jail_filter *filter)
         RETURN(SECCOMP_RET_KILL_PROCESS),
         RETURN(SECCOMP_RET_ALLOW),
     };
-    struct sock_filter code[1 + ARRAY_LEN(gated_calls) * 2 +
-                            ARRAY_LEN(gated_values) * 6 + ARRAY_LEN(tail)];
     size_t n = 0;
 
     code[n++] = (struct sock_filter)LOAD(nr);
     for (size_t i = 0; i < ARRAY_LEN(gated_calls); i++) {
         code[n++] = (struct sock_filter)IF_EQUAL(gated_calls[i].nr, 0, 1);
         code[n++] = (struct sock_filter)RETURN(gated_calls[i].action);
+    }
+    for (size_t i = 0; only_pid && i < ARRAY_LEN(signalling); i++) {
+        const struct sock_filter block[] = {
+            IF_EQUAL(signalling[i], 0, 3),
+            LOAD(args[0]),
+            IF_EQUAL(only_pid, 1, 0),
+            RETURN(SECCOMP_RET_ERRNO | EPERM),
+            LOAD(nr),
+        };
+
+        memcpy(code + n, block, sizeof(block));
+        n += ARRAY_LEN(block);
     }
     for (size_t i = 0; i < ARRAY_LEN(gated_values); i++) {
         const struct sock_filter block[] = {
@@ -384,7 +397,7 @@ static int compile_gate(struct jail_filter *filter)
     code[n + 3].k += 4;
     code[n + 13].k += 4;
     n += ARRAY_LEN(tail);
-    return keep_filter(filter, code, n);
+    return n;
 }
 
 /* Take the program out of libseccomp, which only writes to descriptors. */
@@ -469,7 +482,7 @@ static int compile_scratch(struct jail_filter *filter)
 
 enum cwm_rc jail__seccomp_compile(struct jail *jail, struct cwm_err *err)
 {
-    if (compile_lists(&jail->lists) < 0 || compile_gate(&jail->gate) < 0 ||
+    if (compile_lists(&jail->lists) < 0 ||
         compile_scratch(&jail->scratch_filter) < 0) {
         return CWM_FAIL(err, CWM_SYSTEM,
                         "could not compile the filters of system calls");
@@ -480,7 +493,6 @@ enum cwm_rc jail__seccomp_compile(struct jail *jail, struct cwm_err *err)
 void jail__seccomp_release(struct jail *jail)
 {
     cwm_free(jail->lists.code);
-    cwm_free(jail->gate.code);
     cwm_free(jail->scratch_filter.code);
 }
 
@@ -488,6 +500,17 @@ int jail__seccomp_load(const struct jail_filter *filter)
 {
     struct sock_fprog program = {filter->n_codes, filter->code};
 
+    return (int)jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+int jail__seccomp_load_gate(const struct jail *jail)
+{
+    struct sock_filter code[GATE_MAX_CODES];
+    struct sock_fprog program = {.filter = code};
+    bool alone = jail->walls[SANDBOX_WALL_PID_NS].up;
+
+    program.len =
+        (unsigned short)write_gate(code, alone ? 0 : (uint32_t)getpid());
     return (int)jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 

@@ -12,11 +12,9 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -24,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sandbox/jail_build.h"
 #include "sandbox/jail_internal.h"
 
 #define NO_END 0xffffffffu
@@ -60,19 +57,6 @@ static uint64_t clock_us(clockid_t clock)
 static uint64_t timeval_us(struct timeval t)
 {
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
-}
-
-/* The private folder: nothing in it, sized for this run. */
-static int mount_folder(const struct sandbox_limits *limits)
-{
-    char options[96];
-
-    /* One inode is the folder's own; a size of 0 would be no limit. */
-    snprintf(options, sizeof(options), "size=%llu,nr_inodes=%llu,mode=0700",
-             (unsigned long long)(limits->disk_bytes ? limits->disk_bytes : 1),
-             (unsigned long long)limits->disk_files + 1);
-    return mount("cwm", JAIL_TMP, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                 options);
 }
 
 static void note_reaped(struct watch *w, pid_t pid, int status,
@@ -177,6 +161,24 @@ static int64_t check_clocks(struct watch *w)
     return cpu_left < 1000 ? 1000 : (int64_t)cpu_left;
 }
 
+/*
+ * Everybody in our pid namespace descends from us, and who loses his parent
+ * becomes our child: without children we are alone.  Without the namespace the
+ * one child is all there can be, since no filter lets it fork.
+ */
+static void end_all(struct watch *w)
+{
+    if (reap(w, WNOHANG)) {
+        return;
+    }
+    if (w->jail->walls[SANDBOX_WALL_PID_NS].up && getpid() == 1) {
+        kill(-1, SIGKILL);
+    } else {
+        kill(w->pid, SIGKILL);
+    }
+    (void)reap(w, 0);
+}
+
 static void watch_child(struct watch *w)
 {
     struct pollfd fds[] = {
@@ -206,14 +208,7 @@ static void watch_child(struct watch *w)
             take_order(w);
         }
     }
-    /*
-     * Everybody in this pid namespace descends from us, and who loses his
-     * parent becomes our child: without children we are alone.  Else, kill all.
-     */
-    if (!reap(w, WNOHANG)) {
-        kill(-1, SIGKILL);
-        (void)reap(w, 0);
-    }
+    end_all(w);
     while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
     }
 }
@@ -275,9 +270,9 @@ static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
     uint64_t ready = 0;
 
     w.start_us = clock_us(CLOCK_MONOTONIC);
-    if (mount_folder(&order->limits) < 0) {
+    if (jail__folder_open(jail, &order->limits) < 0) {
         return CWM_FAIL(err, CWM_SYSTEM,
-                        "could not mount the private folder: %s",
+                        "could not make the private folder: %s",
                         strerror(errno));
     }
     w.pid = fork_child(jail, order, callbacks, ctx);
@@ -290,7 +285,7 @@ static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
     }
     clock_getcpuclockid(w.pid, &w.cpu_clock);
     watch_child(&w);
-    umount2(JAIL_TMP, MNT_DETACH);
+    jail__folder_close(jail);
     if (w.hung_up) {
         return CWM_FAIL(err, CWM_CANCELLED, "the other side has hung up");
     }
@@ -355,7 +350,10 @@ static enum cwm_rc prepare(struct jail *jail, struct cwm_err *err)
                             "could not load the filter of system calls: %s",
                             strerror(errno));
         }
-        jail->notify_fd = jail__seccomp_notify();
+        /* Scratch processes are ended with the pid namespace. */
+        if (jail->walls[SANDBOX_WALL_PID_NS].up) {
+            jail->notify_fd = jail__seccomp_notify();
+        }
     }
     jail->address_space_bytes = address_space(jail->statm_fd);
     jail__scratch_attach(jail);

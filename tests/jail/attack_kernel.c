@@ -218,7 +218,7 @@ int attack_new_personality(const struct jail_run *run)
            expect(personality(0xffffffff) != -1, "asking for it fails");
 }
 
-int attack_privileges(const struct jail_run *run)
+int attack_privileges_gone(const struct jail_run *run)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
@@ -230,18 +230,39 @@ int attack_privileges(const struct jail_run *run)
     bad |= expect((data[0].effective | data[0].permitted | data[1].effective |
                    data[1].permitted | data[0].inheritable) == 0,
                   "rights are left");
+    bad |= expect(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+                  "new privileges can be had");
+    bad |= expect(prctl(PR_GET_DUMPABLE) == 0, "it can be dumped");
+    bad |= expect_errno(setrlimit(RLIMIT_AS, &limit), EPERM, "setrlimit");
+    return bad;
+}
+
+int attack_privileges(const struct jail_run *run)
+{
+    const struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    int bad = attack_privileges_gone(run);
+
     for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
         bad |= expect(prctl(PR_CAPBSET_READ, cap) == 0, "right %d is bounded",
                       cap);
     }
-    bad |= expect(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
-                  "new privileges can be had");
-    bad |= expect(prctl(PR_GET_DUMPABLE) == 0, "it can be dumped");
     bad |= expect_errno(setrlimit(RLIMIT_NPROC, &limit), EPERM, "setrlimit");
-    bad |= expect_errno(setrlimit(RLIMIT_AS, &limit), EPERM, "setrlimit");
-    bad |= expect(getuid() == 0 && geteuid() == 0 && getgid() == 0, "user %d",
-                  (int)getuid());
-    return bad;
+    return bad | expect(getuid() == 0 && geteuid() == 0 && getgid() == 0,
+                        "user %d", (int)getuid());
+}
+
+int attack_spare_others(const struct jail_run *run)
+{
+    pid_t parent = getppid();
+
+    (void)run;
+    /* Where there is a pid namespace they are lost, else refused: were one
+     * delivered, the worker would be gone and with it the verdict. */
+    kill(parent, SIGKILL);
+    kill(-1, SIGKILL);
+    syscall(SYS_tgkill, parent, parent, SIGKILL);
+    syscall(SYS_tkill, parent, SIGKILL);
+    return expect(raise(0) == 0, "raise: %s", strerror(errno));
 }
 
 int attack_fake_denied(const struct jail_run *run)

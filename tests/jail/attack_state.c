@@ -76,3 +76,25 @@ int attack_find_state(const struct jail_run *run)
     bad |= expect(!getenv("CWM_MARK") && global == 1, "memory");
     return bad;
 }
+
+int attack_leave_tree(const struct jail_run *run)
+{
+    int bad = 0;
+
+    (void)run;
+    for (int i = 0; i < 20; i++) {
+        bad |= expect(mkdir("deep", 0700) == 0 && symlink("/tmp", "out") == 0 &&
+                          mkdir("..7", 0700) == 0 && chdir("deep") == 0,
+                      "level %d: %s", i, strerror(errno));
+        bad |= expect(chmod("..", i % 2 ? 0 : 0500) == 0, "chmod");
+    }
+    return bad;
+}
+
+int attack_disk_is_empty(const struct jail_run *run)
+{
+    (void)run;
+    return expect(access("deep", F_OK) < 0 && access("out", F_OK) < 0 &&
+                      rmdir("deep") < 0,
+                  "the folder is not empty");
+}

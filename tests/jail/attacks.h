@@ -98,8 +98,12 @@ ATTACK_TABLE(ATTACK_DECLARE)
 
 /* More for jail_host.c, whose ends depend on what the host does. */
 #define ATTACK_HELPER_TABLE(X)                                                 \
-    X(echo_stdin) /* as much as there is, to stdout */                         \
-    X(touch_late) /* 200 MB, after 400 ms */
+    X(echo_stdin)      /* as much as there is, to stdout */                    \
+    X(touch_late)      /* 200 MB, after 400 ms */                              \
+    X(privileges_gone) /* as attack_privileges, whoever the user is */         \
+    X(spare_others)    /* signals to whom is no part of the run */             \
+    X(leave_tree)      /* deep, shut folders with links to the host */         \
+    X(disk_is_empty)   /* nothing of that */
 #define ATTACK_HELPER_DECLARE(name)                                            \
     int attack_##name(const struct jail_run *run);
 ATTACK_HELPER_TABLE(ATTACK_HELPER_DECLARE)

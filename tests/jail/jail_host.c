@@ -46,7 +46,18 @@ static const struct sandbox_limits limits = {
     .wall_ms = 30000,
     .memory_bytes = 512ull << 20,
     .disk_bytes = 1 << 20,
-    .disk_files = ATTACK_DISK_FILES,
+    .disk_files = 200,
+    .output_bytes = 16u << 20,
+    .tasks = ATTACK_TASKS,
+    .open_files = ATTACK_OPEN_FILES,
+};
+
+static const struct sandbox_limits short_limits = {
+    .cpu_ms = 20000,
+    .wall_ms = 300,
+    .memory_bytes = 512ull << 20,
+    .disk_bytes = 1 << 20,
+    .disk_files = 200,
     .output_bytes = 16u << 20,
     .tasks = ATTACK_TASKS,
     .open_files = ATTACK_OPEN_FILES,
@@ -413,82 +424,142 @@ static void sandboxes__work_side_by_side(void **state)
     }
 }
 
-/* Into a user namespace of our own in which `count` may be made of a kind. */
-static void limit_namespaces(const char *kind, const char *count)
+static void must_write(const char *path, const char *text)
 {
-    const char *const names[] = {"setgroups", "uid_map", "gid_map"};
-    char map[32];
-    char path[64];
-    uid_t uid = geteuid();
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-    if (uid == 0) {
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+        perror(path);
+        _exit(12);
+    }
+    close(fd);
+}
+
+/* A map of more than one id needs rights outside: those of `helper`, who was
+ * forked before and waits for a byte. */
+static int helper_pipe[2];
+static int helper_done[2];
+
+static void start_helper(const char *map)
+{
+    pid_t us = getpid();
+    char path[64];
+    char byte;
+
+    if (pipe(helper_pipe) < 0 || pipe(helper_done) < 0) {
+        _exit(13);
+    }
+    if (fork() == 0) {
+        (void)!read(helper_pipe[0], &byte, 1);
+        snprintf(path, sizeof(path), "/proc/%ld/uid_map", (long)us);
+        must_write(path, map);
+        snprintf(path, sizeof(path), "/proc/%ld/gid_map", (long)us);
+        must_write(path, map);
+        (void)!write(helper_done[1], "", 1);
+        _exit(0);
+    }
+}
+
+static void map_from_outside(void)
+{
+    char byte;
+
+    (void)!write(helper_pipe[1], "", 1);
+    (void)!read(helper_done[0], &byte, 1);
+    (void)wait(NULL);
+}
+
+/*
+ * Into a user namespace of our own in which no namespace of a kind can be
+ * made, as user 0 who is nobody outside or, `as_root`, as root with all ids.
+ */
+static void limit_namespaces(const char *kind, bool as_root)
+{
+    char path[64];
+    char map[32];
+
+    if (geteuid() == 0 && !as_root) {
         if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
             setresuid(NOBODY, NOBODY, NOBODY) < 0) {
             _exit(10);
         }
-        uid = NOBODY;
         prctl(PR_SET_DUMPABLE, 1);
+    }
+    snprintf(map, sizeof(map), "0 %u %u", (unsigned)geteuid(),
+             as_root ? 65536u : 1u);
+    if (as_root) {
+        start_helper(map);
     }
     if (unshare(CLONE_NEWUSER) < 0) {
         _exit(11);
     }
-    snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
-    for (int i = 0; i < 4; i++) {
-        int fd;
-
-        if (i < 3) {
-            snprintf(path, sizeof(path), "/proc/self/%s", names[i]);
-        } else {
-            snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces",
-                     kind);
-        }
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd,
-                            i == 0  ? "deny"
-                            : i < 3 ? map
-                                    : count,
-                            strlen(i == 0  ? "deny"
-                                   : i < 3 ? map
-                                           : count)) < 0) {
-            _exit(12);
-        }
-        close(fd);
+    if (!as_root) {
+        must_write("/proc/self/setgroups", "deny");
+        must_write("/proc/self/uid_map", map);
+        must_write("/proc/self/gid_map", map);
+    } else {
+        map_from_outside();
     }
+    snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kind);
+    must_write(path, "0");
 }
 
-/* In a child: a machine that lacks one wall.  Exit status 0 is right. */
-static int refuse_then_allow(const char *kind, enum sandbox_wall wall)
+/* In a child: a machine that lacks walls.  Exit status 0 is right. */
+static int refuse_then_allow(const char *kind, uint32_t missing)
 {
+    /* Whatever is missing, these have no way out. */
+    static const char *const requests[] = {
+        "every_family",  "ipc",          "fork_once",       "inherited",
+        "refused_calls", "fake_denied",  "privileges_gone", "spare_others",
+        "leave_tree",    "disk_is_empty"};
     struct sandbox_wall_state walls[SANDBOX_N_WALLS];
     struct sandbox *s = NULL;
     struct sandbox_verdict v;
     struct cwm_err err;
-    char option[64];
 
-    limit_namespaces(kind, "0");
-    snprintf(option, sizeof(option), "\n--allow-missing %s",
-             sandbox_wall_name(wall));
-    if (open_sandbox(0, &s, &err) != CWM_MISSING ||
-        !strstr(err.message, option)) {
-        fprintf(stderr, "%s: %s\n", kind, err.message);
-        return 1;
+    for (int i = 0; i < SANDBOX_N_WALLS; i++) {
+        char option[64];
+
+        if (!(missing & 1u << i)) {
+            continue;
+        }
+        snprintf(option, sizeof(option), "\n--allow-missing %s",
+                 sandbox_wall_name((enum sandbox_wall)i));
+        if (open_sandbox(missing & ~(1u << i), &s, &err) != CWM_MISSING ||
+            !strstr(err.message, option)) {
+            fprintf(stderr, "no %s: %s\n", kind, err.message);
+            return 1;
+        }
+        if (sandbox_probe(walls, &err) != CWM_OK || walls[i].up ||
+            !walls[i].required) {
+            fprintf(stderr, "no %s: the probe says it is there\n", kind);
+            return 2;
+        }
     }
-    if (sandbox_probe(walls, &err) != CWM_OK || walls[wall].up ||
-        !walls[wall].required) {
-        fprintf(stderr, "%s: the probe says it is there\n", kind);
-        return 2;
-    }
-    if (open_sandbox(1u << wall, &s, &err) != CWM_OK) {
-        fprintf(stderr, "%s: %s\n", kind, err.message);
+    if (open_sandbox(missing, &s, &err) != CWM_OK) {
+        fprintf(stderr, "no %s: %s\n", kind, err.message);
         return 3;
     }
-    if (run(s, "every_family", &limits, NULL, &v, &err) != CWM_OK ||
-        v.end != SANDBOX_END_EXITED || v.code != 0) {
-        fprintf(stderr, "%s: the run failed\n", kind);
-        return 4;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        memset(&v, 0, sizeof(v));
+        if (run(s, requests[i], &limits, NULL, &v, &err) != CWM_OK) {
+            fprintf(stderr, "no %s: %s: %s\n", kind, requests[i], err.message);
+            return 7;
+        }
+        if (v.end != SANDBOX_END_EXITED || v.code != 0) {
+            fprintf(stderr, "no %s: %s ended as %d, %d\n", kind, requests[i],
+                    (int)v.end, v.code);
+            return 4;
+        }
+    }
+    if (run(s, "sleep_long", &short_limits, NULL, &v, &err) != CWM_OK ||
+        v.end != SANDBOX_END_WALL_TIME) {
+        fprintf(stderr, "no %s: a sleeping run ended as %d\n", kind,
+                (int)v.end);
+        return 5;
     }
     sandbox_close(s);
-    return 0;
+    return find_workers(NULL) == 0 ? 0 : 6;
 }
 
 static int wait_status(pid_t pid)
@@ -502,21 +573,36 @@ static int wait_status(pid_t pid)
 
 static void open__refuses_without_a_wall_unless_allowed(void **state)
 {
-    static const struct {
+    const uint32_t all_ns =
+        1u << SANDBOX_WALL_USER_NS | 1u << SANDBOX_WALL_PID_NS |
+        1u << SANDBOX_WALL_MOUNT_NS | 1u << SANDBOX_WALL_NET_NS |
+        1u << SANDBOX_WALL_IPC_NS | 1u << SANDBOX_WALL_UTS_NS;
+    const struct {
         const char *kind;
-        enum sandbox_wall wall;
+        bool as_root;
+        uint32_t missing;
     } cases[] = {
-        {"net", SANDBOX_WALL_NET_NS},
-        {"ipc", SANDBOX_WALL_IPC_NS},
-        {"uts", SANDBOX_WALL_UTS_NS},
+        {"net", false, 1u << SANDBOX_WALL_NET_NS},
+        {"ipc", false, 1u << SANDBOX_WALL_IPC_NS},
+        {"uts", false, 1u << SANDBOX_WALL_UTS_NS},
+        {"pid", false, 1u << SANDBOX_WALL_PID_NS},
+        {"mnt", false, 1u << SANDBOX_WALL_MOUNT_NS},
+        {"user", false, all_ns},
+        {"user", true, 1u << SANDBOX_WALL_USER_NS},
+        {"pid", true, 1u << SANDBOX_WALL_PID_NS},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        pid_t pid = fork();
+        pid_t pid;
 
+        if (cases[i].as_root && geteuid() != 0) {
+            continue;
+        }
+        pid = fork();
         if (pid == 0) {
-            _exit(refuse_then_allow(cases[i].kind, cases[i].wall));
+            limit_namespaces(cases[i].kind, cases[i].as_root);
+            _exit(refuse_then_allow(cases[i].kind, cases[i].missing));
         }
         assert_int_equal(wait_status(pid), 0);
     }
