@@ -165,9 +165,11 @@ struct trace_end {
     bool damaged;    /* the stream broke a rule: a frame was lost */
     char damage[96]; /* which rule, where */
     uint64_t n_frames, n_calls, n_lines; /* of the whole trace */
-    uint64_t n_cut; /* texts cut at the value limit, as recorded */
+    uint64_t n_cut;   /* texts cut at the value limit, as recorded */
+    bool is_text_cut; /* frames were left off: trace_reader_new_within() */
 };
 
+struct source;       /* source.h */
 struct trace_reader; /* opaque: record_read.c */
 
 /*
@@ -180,6 +182,19 @@ struct trace_reader; /* opaque: record_read.c */
 enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
                              uint32_t n_lines, struct trace_reader **ret_reader,
                              struct cwm_err *err);
+
+/*
+ * The same over a program's trace whose text may hold at most max_text_bytes:
+ * source lines, names, and values as they are shown.  (A value shown in full
+ * again costs one byte of records and its whole length in the text.)  Beyond
+ * that the trace ends behind the last frame that fits, with the reason
+ * TRACE_END_BYTE_LIMIT and is_text_cut.  `source` is not kept.
+ */
+enum cwm_rc trace_reader_new_within(const uint8_t *shared, size_t len,
+                                    const struct source *source,
+                                    uint64_t max_text_bytes,
+                                    struct trace_reader **ret_reader,
+                                    struct cwm_err *err);
 void trace_reader_free(struct trace_reader *r); /* NULL is fine */
 
 /*

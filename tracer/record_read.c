@@ -18,6 +18,7 @@
 
 #include "cwm/base/alloc.h"
 #include "tracer/record_cursor.h"
+#include "tracer/source.h"
 
 struct name {
     struct record_text text;
@@ -634,13 +635,65 @@ void trace_reader_rewind(struct trace_reader *r)
     memset(&r->now, 0, sizeof r->now);
 }
 
-enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
-                             uint32_t n_lines, struct trace_reader **ret_reader,
-                             struct cwm_err *err)
+/* What a frame adds to the text, escapes and punctuation apart. */
+static uint64_t text_bytes(const struct trace_frame *frame,
+                           const struct source *source)
 {
-    struct trace_reader *r = NULL; /* owned */
+    uint64_t n;
+    size_t len;
+    size_t i;
+
+    source_line(source, frame->line, &len);
+    n = len + frame->arg_len;
+    for (i = 0; i < frame->n_locals; i++) {
+        const struct trace_local *local = &frame->locals[i];
+
+        n += local->name_len + (local->same ? 2 : local->value_len);
+    }
+    return n;
+}
+
+/* The first pass over the stream: check it, find where the trace ends. */
+static enum cwm_rc check_stream(struct trace_reader *r,
+                                const struct source *source,
+                                uint64_t max_text_bytes, struct cwm_err *err)
+{
     struct trace_frame frame;
     bool more = true;
+
+    while (more) {
+        struct trace_end before = r->now;
+        size_t at = r->in.at;
+        enum cwm_rc rc = trace_reader_next(r, &frame, &more, err);
+        uint64_t n;
+
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        if (!more || !source) {
+            continue;
+        }
+        n = text_bytes(&frame, source);
+        if (n > max_text_bytes) {
+            r->in.at = at;
+            r->in.stop = at;
+            r->now = before;
+            r->now.reason = TRACE_END_BYTE_LIMIT;
+            r->now.is_text_cut = true;
+            return CWM_OK;
+        }
+        max_text_bytes -= n;
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc reader_open(const uint8_t *shared, size_t len,
+                               uint32_t n_lines, const struct source *source,
+                               uint64_t max_text_bytes,
+                               struct trace_reader **ret_reader,
+                               struct cwm_err *err)
+{
+    struct trace_reader *r = NULL; /* owned */
     enum cwm_rc rc = CWM_OK;
 
     if (len > INT32_MAX) {
@@ -656,9 +709,7 @@ enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
     read_header(r, len);
     r->in.at = TRACE_SHARED_HEADER_BYTES;
     r->ended = !r->has_header;
-    while (more && rc == CWM_OK) {
-        rc = trace_reader_next(r, &frame, &more, err);
-    }
+    rc = check_stream(r, source, max_text_bytes, err);
     if (rc != CWM_OK) {
         goto out;
     }
@@ -672,6 +723,23 @@ enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
 out:
     trace_reader_free(r);
     return rc;
+}
+
+enum cwm_rc trace_reader_new(const uint8_t *shared, size_t len,
+                             uint32_t n_lines, struct trace_reader **ret_reader,
+                             struct cwm_err *err)
+{
+    return reader_open(shared, len, n_lines, NULL, 0, ret_reader, err);
+}
+
+enum cwm_rc trace_reader_new_within(const uint8_t *shared, size_t len,
+                                    const struct source *source,
+                                    uint64_t max_text_bytes,
+                                    struct trace_reader **ret_reader,
+                                    struct cwm_err *err)
+{
+    return reader_open(shared, len, source_n_lines(source), source,
+                       max_text_bytes, ret_reader, err);
 }
 
 void trace_reader_free(struct trace_reader *r)

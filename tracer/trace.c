@@ -324,8 +324,8 @@ static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
     }
     if (rc == CWM_OK) {
         shared = sandbox_shared(t->sandbox, &len);
-        rc = trace_reader_new(shared, len, source_n_lines(t->source),
-                              &t->reader, err);
+        rc = trace_reader_new_within(shared, len, t->source,
+                                     limits->max_trace_bytes, &t->reader, err);
     }
     return rc;
 }
@@ -432,7 +432,9 @@ static void judge(struct tracer *t, struct trace_result *result)
 {
     const struct trace_end *end = trace_reader_end(t->reader);
 
-    if (!judge_kernel(t, &result->kernel, &result->verdict)) {
+    if (end->is_text_cut) {
+        result->verdict = TRACE_VERDICT_BYTE_LIMIT; /* whatever came later */
+    } else if (!judge_kernel(t, &result->kernel, &result->verdict)) {
         result->verdict = judge_end(t, end, &result->kernel, result);
     }
 }

@@ -61,7 +61,7 @@ const char *trace_verdict_text(enum trace_verdict verdict);
     X(max_frames, "max-frames", 10000, 1, 1000000000, false,                   \
       "frames in the trace")                                                   \
     X(max_trace_bytes, "max-trace-bytes", 4194304, 4096, 2147483648, true,     \
-      "bytes of trace records that leave the jail")                            \
+      "bytes of the trace: its records, and its text")                         \
     X(max_output_bytes, "max-output-bytes", 1048576, 0, 1073741824, true,      \
       "bytes that the program may print, both streams together")               \
     X(max_value_bytes, "max-value-bytes", 65536, 16, 16777216, true,           \

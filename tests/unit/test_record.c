@@ -11,6 +11,7 @@
 
 #include "tests/support/stream.h"
 #include "tracer/record.h"
+#include "tracer/source.h"
 
 #define N_LINES 40
 
@@ -588,6 +589,56 @@ static void record__keeps_the_frames_in_front_of_the_damage(void **state)
     }
 }
 
+/* Within every limit the frames that are given are the first ones. */
+static void record__ends_the_trace_where_the_text_is_full(void **state)
+{
+    static struct dump all;
+    static struct dump within;
+    char text[N_LINES * 8 + 1] = "";
+    struct source *source = NULL;
+    struct trace_end end;
+    uint64_t before = 0;
+    uint64_t max;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < N_LINES; i++) {
+        memcpy(text + 8 * i, "x = 123\n", 9);
+    }
+    assert_int_equal(source_new(text, strlen(text), "sample.py", &source, NULL),
+                     CWM_OK);
+    write_sample();
+    read_bytes(stream.data, stream.len, &all, &end);
+    for (max = 0; max < 4000; max++) {
+        struct trace_reader *r = NULL;
+        const struct trace_end *cut;
+        struct trace_frame frame;
+        bool more = true;
+        uint64_t n = 0;
+
+        assert_int_equal(trace_reader_new_within(stream.data, stream.len,
+                                                 source, max, &r, NULL),
+                         CWM_OK);
+        cut = trace_reader_end(r);
+        within.len = 0;
+        within.text[0] = '\0';
+        while (trace_reader_next(r, &frame, &more, NULL) == CWM_OK && more) {
+            dump_frame(&within, &frame);
+            n++;
+        }
+        assert_int_equal(n, cut->n_frames);
+        assert_true(n >= before);
+        assert_memory_equal(within.text, all.text, within.len);
+        assert_int_equal(cut->is_text_cut, n < end.n_frames);
+        assert_int_equal(cut->reason,
+                         n < end.n_frames ? TRACE_END_BYTE_LIMIT : end.reason);
+        before = n;
+        trace_reader_free(r);
+    }
+    assert_int_equal(before, end.n_frames);
+    source_free(source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +665,7 @@ int main(void)
         cmocka_unit_test(record__gives_whole_frames_when_cut_at_any_byte),
         cmocka_unit_test(record__survives_any_byte_changed),
         cmocka_unit_test(record__keeps_the_frames_in_front_of_the_damage),
+        cmocka_unit_test(record__ends_the_trace_where_the_text_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
