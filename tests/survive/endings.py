@@ -137,6 +137,11 @@ def limits():
                   {"reason": "output_limit"}, max_output_bytes=n,
                   max_frames=10**6)
         check("output", len(run.out) + len(run.err), n)
+    for traced in (0, 1):
+        run = end("output limit at module level", "print('x' * 99)\n"
+                  "def f():\n    pass\n", {"reason": "output_limit"},
+                  entry="f", max_output_bytes=9, traced=traced, args="")
+        check("output", len(run.out), 9)
     end("output at the limit", "print('abcd')\n", {
         "reason": "ok", "result": "None"}, max_output_bytes=5)
     run = end("value limit", "def f():\n    s = '\\u00e9' * 99\n"

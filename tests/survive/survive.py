@@ -26,6 +26,7 @@ class Run:
         self.out, self.err, self.status = out, err, status
         self.reason = None
         self.shown = []
+        self.is_text = False  # bytes that are no UTF-8 came as U+FFFD
 
 
 def run_plain(python, source, stdin):
@@ -68,6 +69,7 @@ def run_cwm(cwm, python, source, stdin, limits):
     run = Run(record["stdout"].encode("utf-8", "surrogatepass"),
               record["stderr"].encode("utf-8", "surrogatepass"), None)
     run.reason = record["verdict"]
+    run.is_text = True
     run.shown = [f["locals"] for f in record["frames"] if f["locals"]]
     return run
 
@@ -80,6 +82,8 @@ def differences(name, plain, traced, expected):
         want, got = getattr(plain, what), getattr(traced, what)
         if what == "err" and got is not None:
             want, got = ADDRESS.sub(b"0x", want), ADDRESS.sub(b"0x", got)
+        if traced.is_text and what != "status":
+            want = want.decode("utf-8", "replace").encode()
         if got is not None and got != want:
             yield "%s: std%s differs" % (name, what) if what != "status" \
                 else "%s: the exit status differs" % name

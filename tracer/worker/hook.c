@@ -3,10 +3,10 @@
 #include "tracer/worker/hook.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cwm/base/alloc.h"
+#include "tracer/worker/home.h"
 
 /* Head of a record at most: type, three numbers, flags. */
 #define HEAD_BYTES (2 + 3 * RECORD_NUMBER_BYTES)
@@ -21,7 +21,6 @@ static struct {
     struct locals_writer locals;
     enum hook_state state;
     bool is_listening;
-    volatile const uint8_t *is_home; /* a page that is wiped in any fork */
     bool saw_call;
     uint64_t n_frames;
     uint64_t n_activations;
@@ -364,7 +363,7 @@ static int call_program_function(PyObject *function, PyFrameObject *frame,
 static int on_event(PyObject *function, PyFrameObject *frame, int what,
                     PyObject *arg)
 {
-    if (hook_is_home()) {
+    if (home_is_here()) {
         if (what == PyTrace_LINE)
             on_line(frame);
         else if (what == PyTrace_CALL)
@@ -381,34 +380,12 @@ static int on_event(PyObject *function, PyFrameObject *frame, int what,
     return call_program_function(function, frame, what, arg);
 }
 
-bool hook_is_home(void)
-{
-    return hook.is_home && *hook.is_home;
-}
-
-/*
- * A forked copy of the process (a scratch process, or a child that the jail
- * let through) must not write to the shared memory.  The kernel tells it: the
- * page reads as zero there.
- */
-static bool mark_home(void)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED || madvise(page, size, MADV_WIPEONFORK) != 0)
-        return false;
-    *page = 1;
-    hook.is_home = page;
-    return true;
-}
-
 bool hook_init(const struct hook_config *config)
 {
     memset(&hook, 0, sizeof(hook));
     hook.config = *config;
     hook.triple = cwm_malloc(3 * (config->max_value_bytes + 4) + 8);
-    if (!hook.triple || !mark_home())
+    if (!hook.triple)
         return false;
     return locals_writer_init(&hook.locals, config->records, config->values,
                               config->scopes, config->max_value_bytes);

@@ -40,9 +40,6 @@ void hook_start(void);
 void hook_end(void);
 bool hook_is_listening(void);
 
-/* False in a forked copy of the process: nothing is recorded there. */
-bool hook_is_home(void);
-
 /* True when a scope of the program was called since hook_start(). */
 bool hook_saw_call(void);
 

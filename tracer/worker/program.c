@@ -10,6 +10,7 @@
 #include "cwm/base/alloc.h"
 #include "tracer/worker/ending.h"
 #include "tracer/worker/finish.h"
+#include "tracer/worker/home.h"
 #include "tracer/worker/hook.h"
 #include "tracer/worker/streams.h"
 #include "tracer/worker/warm.h"
@@ -322,7 +323,7 @@ int program_run(const struct trace_request *request, uint8_t *shared,
     if (!record_writer_init(&run.records, shared, len, request->max_trace_bytes,
                             request->max_value_bytes))
         return STATUS_OURS;
-    if (!warm_renew() || !prepare(&run)) {
+    if (!home_mark() || !warm_renew() || !prepare(&run)) {
         ending_internal(&run.records, "could not prepare the run");
         return STATUS_OURS;
     }
