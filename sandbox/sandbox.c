@@ -30,6 +30,11 @@
 /* The outer process, pid 1, scratch processes, one to spare. */
 #define SLACK_TASKS 6
 
+/* Larger limits are none: eleven days, a petabyte.  Sums cannot overflow. */
+#define MAX_LIMIT_MS    1000000000ull
+#define MAX_LIMIT_BYTES (1ull << 50)
+#define MAX_LIMIT_TASKS (1u << 20)
+
 struct sandbox {
     struct worker worker;
     uint64_t run_id; /* of the last run */
@@ -338,6 +343,24 @@ static enum cwm_rc run_once(struct sandbox *s, const void *request,
     return CWM_OK;
 }
 
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+    return value < most ? value : most;
+}
+
+static struct sandbox_limits bounded(const struct sandbox_limits *limits)
+{
+    struct sandbox_limits own = *limits;
+
+    own.cpu_ms = at_most(own.cpu_ms, MAX_LIMIT_MS);
+    own.wall_ms = at_most(own.wall_ms, MAX_LIMIT_MS);
+    own.memory_bytes = at_most(own.memory_bytes, MAX_LIMIT_BYTES);
+    own.disk_bytes = at_most(own.disk_bytes, MAX_LIMIT_BYTES);
+    own.disk_files = at_most(own.disk_files, MAX_LIMIT_BYTES);
+    own.tasks = (uint32_t)at_most(own.tasks, MAX_LIMIT_TASKS);
+    return own;
+}
+
 enum cwm_rc sandbox_run(struct sandbox *s, const void *request,
                         size_t request_len, const void *stdin_data,
                         size_t stdin_len, const struct sandbox_limits *limits,
@@ -346,6 +369,7 @@ enum cwm_rc sandbox_run(struct sandbox *s, const void *request,
                         struct cwm_buf *out, struct cwm_buf *err_out,
                         struct cwm_err *err)
 {
+    const struct sandbox_limits own = bounded(limits);
     enum cwm_rc rc = CWM_OK;
 
     /* The second try is for a worker that somebody killed from outside. */
@@ -363,7 +387,7 @@ enum cwm_rc sandbox_run(struct sandbox *s, const void *request,
         if (rc != CWM_OK) {
             return rc;
         }
-        rc = run_once(s, request, request_len, stdin_data, stdin_len, limits,
+        rc = run_once(s, request, request_len, stdin_data, stdin_len, &own,
                       cancel, ret_verdict, &r, err);
         close_run(&r);
         if (cancel && *cancel) {

@@ -387,6 +387,26 @@ static void host__takes_its_jail_along_when_it_is_killed(void **state)
     }
 }
 
+static void run__takes_limits_that_are_none(void **state)
+{
+    struct sandbox_limits own;
+    struct sandbox *s = must_open();
+    struct sandbox_verdict v;
+    struct cwm_err err;
+
+    (void)state;
+    memset(&own, 0xff, sizeof(own));
+    own.open_files = ATTACK_OPEN_FILES;
+    assert_int_equal(run(s, "ordinary", &own, NULL, &v, &err), CWM_OK);
+    assert_int_equal(v.end, SANDBOX_END_EXITED);
+    assert_int_equal(v.code, 0);
+    memset(&own, 0, sizeof(own));
+    assert_int_equal(run(s, "ordinary", &own, NULL, &v, &err), CWM_OK);
+    assert_int_not_equal(v.end, SANDBOX_END_EXITED);
+    must_exit(s, "ordinary");
+    sandbox_close(s);
+}
+
 static void *run_many(void *arg)
 {
     struct sandbox *s = NULL;
@@ -753,6 +773,7 @@ static int run_all_tests(void)
         cmocka_unit_test(open__refuses_without_a_wall_unless_allowed),
         cmocka_unit_test(open__works_for_root_in_a_chroot),
         cmocka_unit_test(run__takes_large_input_and_gives_large_output),
+        cmocka_unit_test(run__takes_limits_that_are_none),
         cmocka_unit_test(run__stops_when_it_is_cancelled),
         cmocka_unit_test(run__starts_a_new_worker_for_one_that_was_killed),
         cmocka_unit_test(run__is_repeated_when_the_worker_is_killed_in_it),
