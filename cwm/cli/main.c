@@ -11,7 +11,8 @@
 
 enum { MAX_TEXT_BYTES = 1 << 20, MAX_COMMANDS = 16 };
 
-static const struct cli_command *const commands[] = {&cli_trace, &cli_check};
+static const struct cli_command *const commands[] = {&cli_trace, &cli_check,
+                                                     &cli_tokenizer};
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -49,10 +50,10 @@ static void add_overview(struct cwm_buf *out)
                       "Traces of Python programs: what every line does to "
                       "the variables.\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        cwm_buf_addf(out, "  %-8s %s\n", commands[i]->options->name,
+        cwm_buf_addf(out, "  %-10s %s\n", commands[i]->options->name,
                      commands[i]->options->summary);
     }
-    cwm_buf_adds(out, "  help     how a command is used: cwm help COMMAND\n\n"
+    cwm_buf_adds(out, "  help       how a command is used: cwm help COMMAND\n\n"
                       "  --version   versions of all that is in use\n\n"
                       "Examples:\n"
                       "  cwm trace examples/strawberry.py\n"

@@ -448,10 +448,10 @@ enum cwm_rc tokenizer__parse_json(const char *data, size_t len,
     }
     rc = read_added(json_object_get(root, "added_tokens"), t, err);
     if (rc == CWM_OK) {
-        rc = read_pre(json_object_get(root, "pre_tokenizer"), t, err);
+        rc = read_model(json_object_get(root, "model"), t, err);
     }
     if (rc == CWM_OK) {
-        rc = read_model(json_object_get(root, "model"), t, err);
+        rc = read_pre(json_object_get(root, "pre_tokenizer"), t, err);
     }
 out:
     json_decref(root);

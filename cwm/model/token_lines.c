@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* token_lines.c -- jansson reads the lines; they are written directly. */
+#include "cwm/model/token_lines.h"
+
+#include <jansson.h>
+
+/* The member `key` of the line's object; *ret_root is the caller's. */
+static enum cwm_rc member(const char *line, size_t len, const char *key,
+                          json_t **ret_root, const json_t **ret_value,
+                          struct cwm_err *err)
+{
+    json_error_t problem;
+    json_t *root = json_loadb(line, len, JSON_ALLOW_NUL, &problem);
+
+    if (!root && json_error_code(&problem) == json_error_out_of_memory) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a line");
+    }
+    if (!root) {
+        return CWM_FAIL(err, CWM_FORMAT, "could not read the JSON: %s",
+                        problem.text);
+    }
+    *ret_value = json_object_get(root, key);
+    if (!*ret_value) {
+        json_decref(root);
+        return CWM_FAIL(err, CWM_FORMAT, "there is no \"%s\"", key);
+    }
+    *ret_root = root;
+    return CWM_OK;
+}
+
+enum cwm_rc token_line_text(const char *line, size_t len, struct cwm_buf *out,
+                            struct cwm_err *err)
+{
+    json_t *root = NULL; /* owned */
+    const json_t *text = NULL;
+    enum cwm_rc rc = member(line, len, "text", &root, &text, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (json_is_string(text)) {
+        cwm_buf_add(out, json_string_value(text), json_string_length(text));
+        rc = cwm_buf_check(out, "the text", err);
+    } else {
+        rc = CWM_FAIL(err, CWM_FORMAT, "\"text\" is no string");
+    }
+    json_decref(root);
+    return rc;
+}
+
+enum cwm_rc token_line_ids(const char *line, size_t len, struct token_ids *out,
+                           struct cwm_err *err)
+{
+    json_t *root = NULL; /* owned */
+    const json_t *ids = NULL;
+    enum cwm_rc rc = member(line, len, "ids", &root, &ids, err);
+    size_t i;
+    const json_t *id;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (!json_is_array(ids)) {
+        rc = CWM_FAIL(err, CWM_FORMAT, "\"ids\" is no list");
+    }
+    for (i = 0; i < json_array_size(ids) && rc == CWM_OK; i++) {
+        id = json_array_get(ids, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > UINT32_MAX) {
+            rc = CWM_FAIL(err, CWM_FORMAT, "\"ids\" holds what is no id");
+        } else {
+            rc = token_ids_add(out, (uint32_t)json_integer_value(id), err);
+        }
+    }
+    json_decref(root);
+    return rc;
+}
+
+void token_line_put_text(const char *text, size_t len, struct cwm_buf *out)
+{
+    cwm_buf_adds(out, "{\"text\": ");
+    cwm_buf_add_json(out, text, len);
+    cwm_buf_adds(out, "}\n");
+}
+
+/* Decimal digits of n, written from the end of room[10]. */
+static const char *digits_of(uint32_t n, char room[10], size_t *ret_len)
+{
+    size_t at = 10;
+
+    do {
+        room[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    *ret_len = 10 - at;
+    return room + at;
+}
+
+void token_line_put_ids(const struct token_ids *ids, struct cwm_buf *out)
+{
+    char room[10];
+    size_t i;
+    size_t n;
+
+    cwm_buf_adds(out, "{\"ids\": [");
+    for (i = 0; i < ids->n; i++) {
+        const char *digits = digits_of(ids->ids[i], room, &n);
+
+        if (i > 0) {
+            cwm_buf_adds(out, ", ");
+        }
+        cwm_buf_add(out, digits, n);
+    }
+    cwm_buf_adds(out, "]}\n");
+}
