@@ -93,7 +93,7 @@ static int arm_timers(uint32_t cpu_ms)
 {
     const uint64_t wall_ms = (uint64_t)cpu_ms * WALL_FACTOR;
     const struct itimerval cpu = {
-        .it_value = {cpu_ms / 1000, (cpu_ms % 1000) * 1000}};
+        .it_value = {cpu_ms / 1000, (suseconds_t)(cpu_ms % 1000) * 1000}};
     const struct itimerval wall = {
         .it_value = {(time_t)(wall_ms / 1000),
                      (suseconds_t)(wall_ms % 1000) * 1000}};
