@@ -72,8 +72,9 @@ enum cwm_rc jail_serve(struct jail *jail, const char *hello,
  * others, a copy of the memory -- to evaluate something whose side effects
  * must be lost.  It is invisible to the run (no SIGCHLD, not in wait()).
  * Returns 0 in the scratch process, which ends with _exit(); its pid in the
- * run; -1 with errno when it cannot be had.  The scratch process is killed by
- * the kernel after `cpu_ms` of CPU time or 4 * cpu_ms of real time.
+ * run; -1 with errno when it cannot be had: EAGAIN when two are alive, ENOSYS
+ * without seccomp or a pid namespace.  The kernel ends it after `cpu_ms` of
+ * CPU time (SIGPROF) or 4 * cpu_ms of real time (SIGALRM).
  * Memory mapped MAP_SHARED | MAP_ANONYMOUS before the call passes results.
  */
 pid_t jail_scratch_fork(uint32_t cpu_ms);

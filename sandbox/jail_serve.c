@@ -92,7 +92,11 @@ static bool reap(struct watch *w, int flags)
     }
 }
 
-/* The run asks for a scratch process: how many are there? */
+/*
+ * The run asks for a scratch process: how many are there?  A clone() that then
+ * fails all the same (threads used up the limit of tasks) counts until the
+ * run's end: too few scratch processes, never too many.
+ */
 static void answer_scratch(struct watch *w)
 {
     union {
