@@ -217,13 +217,51 @@ static uint8_t *quoted_char(uint8_t *at, uint32_t code, char quote)
     return at + cwm_utf8_encode(code, (char *)at);
 }
 
+/*
+ * Copies ASCII bytes that need no escape, eight at a time while there is room;
+ * how many.
+ */
+static size_t put_plain_run(struct value_out *o, const uint8_t *data, size_t n,
+                            char quote)
+{
+    const uint64_t ones = VALUE_WORD_OF(1);
+    const uint64_t quotes = VALUE_WORD_OF((uint8_t)quote);
+    size_t i = 0;
+
+    while (n - i >= 8 && value_room(o) >= 8) {
+        uint64_t word;
+        uint64_t same;
+
+        memcpy(&word, data + i, 8);
+        same = word ^ quotes;
+        if ((word | ((same - ones) & ~same)) & VALUE_WORD_OF(0x80) ||
+            value_word_special(word)) {
+            break;
+        }
+        memcpy(o->at, &word, 8);
+        o->at += 8;
+        i += 8;
+    }
+    return i;
+}
+
 void value_put_quoted(struct value_out *o, const void *data, int kind, size_t n)
 {
     char quote = choose_quote(data, kind, n);
+    size_t next_run = 0; /* where a run of plain bytes may begin */
 
     value_putc(o, quote);
     for (size_t i = 0; i < n && !o->full; i++) {
-        uint32_t code = read_char(data, kind, i);
+        uint32_t code;
+
+        if (kind == 1 && i >= next_run) {
+            i += put_plain_run(o, (const uint8_t *)data + i, n - i, quote);
+            next_run = i + 8;
+            if (i == n) {
+                break;
+            }
+        }
+        code = read_char(data, kind, i);
 
         if (value_room(o) >= ESCAPE_BYTES) {
             o->at = quoted_char(o->at, code, quote);
