@@ -61,8 +61,16 @@ enum cwm_rc cwm_err_set(struct cwm_err *err, enum cwm_rc code, const char *file,
 void cwm_err_context(struct cwm_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Tells the compiler, and the analyzer, which code CWM_FAIL() has. */
+static inline enum cwm_rc cwm_rc_of(enum cwm_rc code, enum cwm_rc returned)
+{
+    (void)returned; /* the same */
+    return code;
+}
+
 /* Evaluates to the code: rc = CWM_FAIL(err, CWM_IO, "could not ..."); */
 #define CWM_FAIL(err, code, ...)                                               \
-    cwm_err_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+    cwm_rc_of((code),                                                          \
+              cwm_err_set((err), (code), __FILE__, __LINE__, __VA_ARGS__))
 
 #endif /* CWM_BASE_ERR_H */
