@@ -130,10 +130,11 @@ static int dispatch(int argc, char **argv, struct cwm_buf *out)
 
 int main(int argc, char **argv)
 {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct cwm_buf out;
     int code;
 
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error with a message */
+    sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is told as an error */
     cwm_buf_init(&out, MAX_TEXT_BYTES);
     code = dispatch(argc, argv, &out);
     cwm_buf_release(&out);

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # Entries that are not there, arguments that do not parse or do not fit.
 try() {
     "$@" >out.txt 2>err.txt

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # Files that are no programs: one line each, nothing on standard output.
 try() {
     "$@" >out.txt 2>err.txt
@@ -32,7 +34,7 @@ printf 'def f():\r\n    return 1\r\n' >crlf.py
 try cwm trace crlf.py --entry f -o crlf.cwm
 head -n 2 crlf.cwm
 for text in '' '# only a comment' '\n\n'; do
-    printf "$text" >empty.py
+    printf '%b' "$text" >empty.py
     try cwm trace empty.py -o empty.jsonl
     sed 's/.*\("verdict": "[a-z_]*"\).*\("frames": [[][]]\).*/\1 \2/' \
         empty.jsonl

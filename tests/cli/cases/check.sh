@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # What this machine gives; and a trace is refused where a wall is missing.
 cwm check >text.txt
 echo "-> $?"

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # A reader that leaves: a clear line, status 3, no signal.
 printf 'for i in range(3000):\n    pass\n' >p.py
 i=0

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # The same bytes again; the seed is the only thing that changes them.
 cat >p.py <<'PYTHON'
 import os, random, sys, time
@@ -17,8 +19,9 @@ cwm trace p.py --entry f --json --seed 1 >3.jsonl
 cmp -s 1.jsonl 3.jsonl && echo "the seed does nothing"
 mkdir elsewhere
 cp p.py elsewhere
-cd elsewhere
-FOO=1 TZ=Asia/Tokyo cwm trace "$PWD/p.py" --entry f --json >../4.jsonl
-cd ..
+(
+    cd elsewhere || exit
+    FOO=1 TZ=Asia/Tokyo cwm trace "$PWD/p.py" --entry f --json >../4.jsonl
+)
 cmp 1.jsonl 4.jsonl
 sed 's/.*"result": "\(.*\)", "exception".*/\1/' 1.jsonl

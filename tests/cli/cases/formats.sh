@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # The three forms, and how the form is chosen.
 cat >p.py <<'PYTHON'
 def double(x):

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # No room: a clear line, status 3, whole lines only, and it goes on later.
 printf 'x = "%s"\ny = x\n' "$(head -c 300 /dev/zero | tr '\0' a)" >p.py
 i=0

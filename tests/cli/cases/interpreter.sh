@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # The interpreter that is asked for, or a line that says why not.
 printf 'def f():\n    import sys\n    return sys.version_info[:2]\n' >p.py
 version=$(cwm check --json | sed 's/.*"pythons": [[]{"version": "\([0-9]*[.][0-9]*\).*/\1/')

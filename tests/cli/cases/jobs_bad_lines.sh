@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # A line that is no job is told and skipped; all others are traced.
 python3 - <<'PYTHON'
 import json

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # However a run was stopped, the same command goes on to the same bytes.
 python3 - <<'PYTHON'
 import json

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # The same bytes for any number of workers, whoever is done first.
 python3 - <<'PYTHON'
 import json

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # Colours and the progress bar: on a terminal only, and not against a wish.
 command -v script >/dev/null || exit 77
 printf 'def f(n):\n    return n\n' >p.py

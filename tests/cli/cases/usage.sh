@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # Every misuse has one line, the nearest right word, and status 2.
 try() {
     "$@" </dev/null 2>&1

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # How a program ends is a result: status 0, and the verdict says it.
 try() {
     cat >p.py
