@@ -211,7 +211,9 @@ static uint8_t *quoted_char(uint8_t *at, uint32_t code, char quote)
         *at++ = (uint8_t)code;
         return at;
     }
-    if (code < 0xA0 || !Py_UNICODE_ISPRINTABLE(code)) {
+    /* Latin-1 by hand: no-break space and soft hyphen are not printable. */
+    if (code <= 0xA0 || code == 0xAD ||
+        (code > 0xFF && !Py_UNICODE_ISPRINTABLE(code))) {
         return escape(at, code);
     }
     return at + cwm_utf8_encode(code, (char *)at);
