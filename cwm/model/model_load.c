@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* model_load.c -- weights by Hugging Face's names, as fp32. */
+#include <math.h>
+#include <stdio.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/model/model.h"
+#include "cwm/model/safetensors.h"
+
+enum { MAX_PATH_BYTES = 4096, MAX_NAME_BYTES = 96 };
+
+/* One tensor that the config asks for. */
+struct wanted {
+    const char *name; /* behind "model.layers.N." where it is a layer's */
+    size_t n_rows;    /* 0: it has one dimension */
+    size_t n_columns;
+    float **ret_values;
+};
+
+static enum cwm_rc check_shape(const struct tensor *t, const struct wanted *w,
+                               struct cwm_err *err)
+{
+    bool fits = w->n_rows == 0 ? t->n_dims == 1 && t->dims[0] == w->n_columns
+                               : t->n_dims == 2 && t->dims[0] == w->n_rows &&
+                                     t->dims[1] == w->n_columns;
+
+    if (!fits) {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the tensor '%.120s': the config asks for "
+                        "%zu x %zu",
+                        t->name, w->n_rows ? w->n_rows : 1, w->n_columns);
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc load_one(const struct safetensors *file, const char *name,
+                            const struct wanted *w, struct cwm_err *err)
+{
+    const struct tensor *t = safetensors_find(file, name);
+    enum cwm_rc rc;
+    float *values;
+    size_t i;
+
+    if (!t) {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the model: it has no "
+                        "tensor '%s'",
+                        name);
+    }
+    rc = check_shape(t, w, err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    values = cwm_malloc(t->n_values * sizeof *values);
+    if (!values) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold the tensor '%s'", name);
+    }
+    *w->ret_values = values; /* now the model's */
+    tensor_to_f32(t, values);
+    for (i = 0; i < t->n_values; i++) {
+        if (!isfinite(values[i])) {
+            return CWM_FAIL(err, CWM_FORMAT,
+                            "cannot use the tensor '%s': value %zu is not "
+                            "finite",
+                            name, i);
+        }
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc load_layer(const struct safetensors *file, struct model *m,
+                              uint32_t number, struct cwm_err *err)
+{
+    const struct model_config *c = &m->config;
+    struct model_layer *l = &m->layers[number];
+    size_t d_q = (size_t)c->n_heads * c->d_head;
+    size_t d_kv = (size_t)c->n_kv_heads * c->d_head;
+    const struct wanted wanted[] = {
+        {"input_layernorm", 0, c->d_model, &l->attention_norm},
+        {"self_attn.q_proj", d_q, c->d_model, &l->q},
+        {"self_attn.k_proj", d_kv, c->d_model, &l->k},
+        {"self_attn.v_proj", d_kv, c->d_model, &l->v},
+        {"self_attn.o_proj", c->d_model, d_q, &l->o},
+        {"post_attention_layernorm", 0, c->d_model, &l->ffn_norm},
+        {"mlp.gate_proj", c->d_ffn, c->d_model, &l->gate},
+        {"mlp.up_proj", c->d_ffn, c->d_model, &l->up},
+        {"mlp.down_proj", c->d_model, c->d_ffn, &l->down},
+    };
+    char name[MAX_NAME_BYTES];
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    for (i = 0; i < sizeof wanted / sizeof *wanted && rc == CWM_OK; i++) {
+        snprintf(name, sizeof name, "model.layers.%u.%s.weight", number,
+                 wanted[i].name);
+        rc = load_one(file, name, &wanted[i], err);
+    }
+    return rc;
+}
+
+static enum cwm_rc load_weights(const struct safetensors *file, struct model *m,
+                                struct cwm_err *err)
+{
+    const struct model_config *c = &m->config;
+    const struct wanted embedding = {NULL, c->vocab_size, c->d_model,
+                                     &m->embedding};
+    const struct wanted norm = {NULL, 0, c->d_model, &m->norm};
+    const struct wanted output = {NULL, c->vocab_size, c->d_model, &m->output};
+    enum cwm_rc rc =
+        load_one(file, "model.embed_tokens.weight", &embedding, err);
+    uint32_t i;
+
+    for (i = 0; i < c->n_layers && rc == CWM_OK; i++) {
+        rc = load_layer(file, m, i, err);
+    }
+    if (rc == CWM_OK) {
+        rc = load_one(file, "model.norm.weight", &norm, err);
+    }
+    if (rc == CWM_OK && !c->is_tied) {
+        rc = load_one(file, "lm_head.weight", &output, err);
+    } else if (rc == CWM_OK) {
+        m->output = m->embedding;
+    }
+    return rc;
+}
+
+/*
+ * theta^(-2i/D), in fp32 as they are computed in training; where scaled:
+ * waves shorter than the original context / high stay, those longer than
+ * / low are stretched by the factor, between them it goes over smoothly.
+ */
+static enum cwm_rc make_freqs(struct model *m, struct cwm_err *err)
+{
+    const double two_pi = 6.283185307179586;
+    const struct model_config *c = &m->config;
+    const struct rope_scaling *s = &c->scaling;
+    size_t half = c->d_head / 2;
+    size_t i;
+
+    m->rope_freqs = cwm_malloc(half * sizeof *m->rope_freqs);
+    if (!m->rope_freqs) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold the frequencies");
+    }
+    for (i = 0; i < half; i++) {
+        double freq = 1.0 / pow(c->rope_theta, 2.0 * (double)i / c->d_head);
+        double n_waves = s->n_original * freq / two_pi;
+
+        if (s->on && n_waves < s->low) {
+            freq /= s->factor;
+        } else if (s->on && n_waves < s->high) {
+            double smooth = (n_waves - s->low) / (s->high - s->low);
+
+            freq = (1.0 - smooth) * freq / s->factor + smooth * freq;
+        }
+        m->rope_freqs[i] = (float)freq;
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc load_into(const char *folder, struct model *m,
+                             struct cwm_err *err)
+{
+    struct safetensors *file = NULL; /* owned */
+    char path[MAX_PATH_BYTES];
+    enum cwm_rc rc = config_load(folder, &m->config, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (snprintf(path, sizeof path, "%s/model.safetensors", folder) >=
+        (int)sizeof path) {
+        return CWM_FAIL(err, CWM_IO,
+                        "could not open '%.80s...': the name is too long",
+                        folder);
+    }
+    m->layers = cwm_calloc(m->config.n_layers, sizeof *m->layers);
+    if (!m->layers) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold the layers");
+    }
+    rc = safetensors_open(path, &file, err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    rc = load_weights(file, m, err);
+    if (rc != CWM_OK) {
+        cwm_err_context(err, "%s", path);
+    }
+    safetensors_close(file);
+    return rc == CWM_OK ? make_freqs(m, err) : rc;
+}
+
+enum cwm_rc model_load(const char *folder, struct model **ret_model,
+                       struct cwm_err *err)
+{
+    struct model *m = cwm_calloc(1, sizeof *m); /* owned */
+    enum cwm_rc rc;
+
+    if (!m) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a model");
+    }
+    rc = load_into(folder, m, err);
+    if (rc != CWM_OK) {
+        goto out;
+    }
+    *ret_model = m;
+    m = NULL; /* now the caller's */
+out:
+    model_free(m);
+    return rc;
+}
+
+void model_free(struct model *m)
+{
+    uint32_t i;
+
+    if (!m) {
+        return;
+    }
+    for (i = 0; m->layers && i < m->config.n_layers; i++) {
+        const struct model_layer *l = &m->layers[i];
+
+        cwm_free(l->attention_norm);
+        cwm_free(l->q);
+        cwm_free(l->k);
+        cwm_free(l->v);
+        cwm_free(l->o);
+        cwm_free(l->ffn_norm);
+        cwm_free(l->gate);
+        cwm_free(l->up);
+        cwm_free(l->down);
+    }
+    if (m->output != m->embedding) {
+        cwm_free(m->output);
+    }
+    cwm_free(m->embedding);
+    cwm_free(m->norm);
+    cwm_free(m->rope_freqs);
+    cwm_free(m->layers);
+    cwm_free(m);
+}

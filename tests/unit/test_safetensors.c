@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* test_safetensors.c -- files that are right, and all ways to be wrong. */
+#include "cwm/model/safetensors.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cwm/base/alloc.h"
+
+enum { LENGTH_BYTES = 8 };
+
+/* A file of this header and n bytes 0, 1, 2, ... behind it; free() it. */
+static uint8_t *make(const char *header, size_t n, size_t *ret_len)
+{
+    size_t n_header = strlen(header);
+    uint8_t *file = malloc(LENGTH_BYTES + n_header + n);
+    size_t i;
+
+    assert_non_null(file);
+    for (i = 0; i < LENGTH_BYTES; i++) {
+        file[i] = (uint8_t)((uint64_t)n_header >> 8 * i);
+    }
+    memcpy(file + LENGTH_BYTES, header, n_header);
+    for (i = 0; i < n; i++) {
+        file[LENGTH_BYTES + n_header + i] = (uint8_t)i;
+    }
+    *ret_len = LENGTH_BYTES + n_header + n;
+    return file;
+}
+
+static void refuse(const char *header, size_t n, const char *want)
+{
+    struct safetensors *f = NULL;
+    struct cwm_err err = {.message = "nothing"};
+    size_t len;
+    uint8_t *file = make(header, n, &len);
+
+    assert_int_equal(safetensors_parse(file, len, &f, &err), CWM_FORMAT);
+    assert_null(f);
+    assert_string_equal(err.message, want);
+    free(file);
+}
+
+#define ENTRY(name, dtype, shape, offsets)                                     \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                   \
+    ",\"data_offsets\":" offsets "}"
+
+static void safetensors__finds_tensors_in_the_files_order(void **state)
+{
+    struct safetensors *f = NULL;
+    const struct tensor *t;
+    size_t len;
+    uint8_t *file = make(
+        "{\"__metadata__\":{\"format\":\"pt\"}," ENTRY(
+            "b", "F32", "[2,1]",
+            "[6,14]") "," ENTRY("none", "F32", "[0,7]",
+                                "[6,6]") "," ENTRY("a", "BF16", "[3]",
+                                                   "[0,6]") "," ENTRY("scalar",
+                                                                      "F16",
+                                                                      "[]",
+                                                                      "[14,16]") "}",
+        16, &len);
+
+    (void)state;
+    assert_int_equal(safetensors_parse(file, len, &f, NULL), CWM_OK);
+    assert_int_equal(safetensors_n(f), 4);
+    assert_string_equal(safetensors_at(f, 0)->name, "a");
+    assert_string_equal(safetensors_at(f, 1)->name, "none");
+    assert_string_equal(safetensors_at(f, 2)->name, "b");
+    t = safetensors_find(f, "b");
+    assert_int_equal(t->n_dims, 2);
+    assert_int_equal(t->dims[0], 2);
+    assert_int_equal(t->dims[1], 1);
+    assert_int_equal(t->n_bytes, 8);
+    assert_int_equal(t->data[0], 6);
+    assert_int_equal(safetensors_find(f, "scalar")->n_values, 1);
+    assert_int_equal(safetensors_find(f, "none")->n_values, 0);
+    assert_null(safetensors_find(f, "__metadata__"));
+    safetensors_close(f);
+    free(file);
+}
+
+static void safetensors__refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    refuse("{" ENTRY("x", "F32", "[2]", "[0,8]") "}", 7,
+           "cannot use the tensor 'x': it ends behind the file; was the file "
+           "cut?");
+    refuse("{" ENTRY("x", "F32", "[3]", "[0,8]") "}", 8,
+           "cannot use the tensor 'x': its shape does not fit its "
+           "data_offsets");
+    refuse("{" ENTRY("x", "F32", "[1]", "[0,4]") "," ENTRY("y", "F32", "[1]",
+                                                           "[3,7]") "}",
+           8, "cannot use the tensor 'y': it lies in another one's place");
+    refuse("{" ENTRY("x", "F32", "[4294967296,4294967296]", "[0,0]") "}", 8,
+           "cannot use the tensor 'x': its shape is none");
+    refuse("{" ENTRY("x", "F32", "[4611686018427387904]", "[0,0]") "}", 8,
+           "cannot use the tensor 'x': its shape is none");
+    refuse("{" ENTRY("x", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 8,
+           "cannot use the tensor 'x': its shape is none");
+    refuse("{" ENTRY("x", "F32", "[-1]", "[0,4]") "}", 8,
+           "cannot use the tensor 'x': its shape is none");
+    refuse("{" ENTRY("x", "F32", "[1]", "[4,0]") "}", 8,
+           "cannot use the tensor 'x': its data_offsets are none");
+    refuse("{" ENTRY("x", "F32", "[1]", "[-4,0]") "}", 8,
+           "cannot use the tensor 'x': its data_offsets are none");
+    refuse("{" ENTRY("x", "F32", "[1]", "[0]") "}", 8,
+           "cannot use the tensor 'x': its data_offsets are none");
+    refuse("{" ENTRY("x", "Q4", "[1]", "[0,4]") "}", 8,
+           "cannot use the tensor 'x': its dtype is none of F32, F16, BF16");
+    refuse("{\"x\":7}", 8,
+           "cannot use the tensor 'x': its dtype is none of F32, F16, BF16");
+    refuse("[]", 0, "cannot use the safetensors file: its header is no object");
+}
+
+static void safetensors__refuses_a_header_that_is_none(void **state)
+{
+    struct safetensors *f = NULL;
+    struct cwm_err err;
+    uint8_t file[] = {3, 0, 0, 0, 0, 0, 0, 0, '{', '}'};
+    size_t len;
+
+    (void)state;
+    for (len = 0; len <= sizeof file; len++) {
+        assert_int_equal(safetensors_parse(file, len, &f, &err), CWM_FORMAT);
+    }
+    assert_string_equal(err.message,
+                        "cannot use the safetensors file: its header has 3 "
+                        "bytes, the file 10");
+    memset(file, 0xFF, LENGTH_BYTES);
+    assert_int_equal(safetensors_parse(file, sizeof file, &f, &err),
+                     CWM_FORMAT);
+    refuse("{" ENTRY("x", "F32", "[0]", "[0,0]") "," ENTRY("x", "F32", "[0]",
+                                                           "[0,0]") "}",
+           0,
+           "could not read the safetensors file's header: duplicate object "
+           "key near '\"x\"'");
+}
+
+static void safetensors__gives_every_kind_as_fp32(void **state)
+{
+    static const uint16_t halves[] = {0x3C00, 0xC000, 0x7BFF, 0x0001,
+                                      0x8000, 0x03FF, 0x0400, 0x3555};
+    static const float want[] = {1.0f,  -2.0f,      65504.0f, 0x1p-24f,
+                                 -0.0f, 0x3FFp-24f, 0x1p-14f, 0x1.554p-2f};
+    static const uint16_t bf16[] = {0x3F80, 0xC2F7, 0x0001};
+    static const float want_bf16[] = {1.0f, -123.5f, 0x1p-133f};
+    struct tensor t = {.type = TENSOR_F16, .n_values = 8, .n_bytes = 16};
+    uint8_t odd[17]; /* at an odd address, as in a file */
+    float got[8];
+
+    (void)state;
+    memcpy(odd + 1, halves, sizeof halves);
+    t.data = odd + 1;
+    tensor_to_f32(&t, got);
+    assert_memory_equal(got, want, sizeof want);
+    memcpy(odd + 1, bf16, sizeof bf16);
+    t.type = TENSOR_BF16;
+    t.n_values = 3;
+    tensor_to_f32(&t, got);
+    assert_memory_equal(got, want_bf16, sizeof want_bf16);
+    memcpy(odd + 1, want, 3 * sizeof *want);
+    t.type = TENSOR_F32;
+    t.n_bytes = 12;
+    tensor_to_f32(&t, got);
+    assert_memory_equal(got, want, 3 * sizeof *want);
+}
+
+static void safetensors__opens_a_file_and_says_what_it_cannot(void **state)
+{
+    char path[] = "/tmp/test_safetensors.XXXXXX";
+    int fd = mkstemp(path);
+    struct safetensors *f = NULL;
+    struct cwm_err err;
+    size_t len;
+    uint8_t *file = make("{" ENTRY("x", "BF16", "[1]", "[0,2]") "}", 2, &len);
+    char want[200];
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, file, len), len);
+    assert_int_equal(safetensors_open(path, &f, &err), CWM_OK);
+    assert_int_equal(safetensors_find(f, "x")->data[1], 1);
+    safetensors_close(f);
+    f = NULL;
+    assert_int_equal(ftruncate(fd, (off_t)len - 1), 0);
+    assert_int_equal(safetensors_open(path, &f, &err), CWM_FORMAT);
+    snprintf(want, sizeof want,
+             "%s: cannot use the tensor 'x': it ends behind the file; was the "
+             "file cut?",
+             path);
+    assert_string_equal(err.message, want);
+    assert_int_equal(ftruncate(fd, 3), 0);
+    assert_int_equal(safetensors_open(path, &f, &err), CWM_FORMAT);
+    assert_int_equal(safetensors_open("/", &f, &err), CWM_FORMAT);
+    close(fd);
+    unlink(path);
+    assert_int_equal(safetensors_open(path, &f, &err), CWM_IO);
+    assert_null(f);
+    free(file);
+}
+
+static void safetensors__no_memory_is_an_ordinary_error(void **state)
+{
+    struct safetensors *f = NULL;
+    uint64_t nth;
+    size_t len;
+    uint8_t *file = make("{" ENTRY("x", "BF16", "[1]", "[0,2]") "}", 2, &len);
+
+    (void)state;
+    for (nth = 1; nth <= 2; nth++) {
+        cwm_alloc_fail_nth(nth, 0);
+        assert_int_equal(safetensors_parse(file, len, &f, NULL), CWM_NOMEM);
+        cwm_alloc_fail_nth(0, 0);
+        assert_null(f);
+    }
+    free(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(safetensors__finds_tensors_in_the_files_order),
+        cmocka_unit_test(safetensors__refuses_what_does_not_fit),
+        cmocka_unit_test(safetensors__refuses_a_header_that_is_none),
+        cmocka_unit_test(safetensors__gives_every_kind_as_fp32),
+        cmocka_unit_test(safetensors__opens_a_file_and_says_what_it_cannot),
+        cmocka_unit_test(safetensors__no_memory_is_an_ordinary_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
