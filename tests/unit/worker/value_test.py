@@ -580,6 +580,24 @@ def size__cut_at_every_length():
 
 
 @test
+def strings__every_character():
+    for code in range(0x110000):
+        value = chr(code) + "a'"[code & 1]
+        got = cwm_value.render(value)[0]
+        if got != repr(value).encode("utf-8", "surrogatepass"):
+            raise AssertionError("U+%04X: got %r" % (code, got))
+
+
+@test
+def floats__short_and_long():
+    for i in range(100000):
+        for value in (i / 100, i * 1e-7, i * 1.1, i / 3, -i / 1024,
+                      i * 1e13 + 0.5):
+            if cwm_value.render(value)[0] != repr(value).encode():
+                same(value, repr(value))
+
+
+@test
 def ints__of_any_size():
     limit = getattr(sys, "get_int_max_str_digits", lambda: 0)()
     for digits in (1, 17, 18, 19, 20, 100, 4299, 4300):
