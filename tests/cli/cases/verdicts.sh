@@ -15,8 +15,7 @@ echo '1 / 0' | try
 echo 'raise SystemExit("bye")' | try
 echo 'import sys; sys.exit(3)' | try
 echo 'import os; os._exit(4)' | try
-printf 'while True:\n    pass\n' | try --max-frames 100000000 \
-    --max-trace-bytes 2000M --wall-ms 100000
+echo 'sum(range(10**12))' | try --wall-ms 100000
 echo 'import time; time.sleep(60)' | try --wall-ms 700
 printf 'while True:\n    pass\n' | try --max-frames 50
 printf 'x = "a" * 1000\nwhile True:\n    x += "b"\n' | try --max-trace-bytes 9000
