@@ -2,10 +2,12 @@
 /*
  * worker_direct.c -- run a worker's program_run() in this process.
  *
- *     worker-direct-X.Y REQUEST RECORDS [SHARED_BYTES]
+ *     worker-direct-X.Y REQUEST RECORDS [SHARED_BYTES [REPEAT]]
  *
  * For tests and benchmarks: no jail and no host.  REQUEST is a file as
- * request.h writes it, RECORDS is made and mapped as the shared memory.
+ * request.h writes it, RECORDS is made and mapped as the shared memory.  With
+ * REPEAT the run is done that many times in forked children, and what one
+ * costs is printed on standard error.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,6 +68,39 @@ static uint8_t *map_records(const char *path, size_t len)
     return data == MAP_FAILED ? NULL : data;
 }
 
+static double cpu_seconds(const struct rusage *usage)
+{
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+           1e-6 * (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+}
+
+/* Forks and runs `n` times; the CPU time of parent and child for one. */
+static int repeat(const struct trace_request *request, uint8_t *shared,
+                  size_t shared_len, unsigned long n)
+{
+    struct rusage before;
+    struct rusage after;
+    struct rusage children;
+    getrusage(RUSAGE_SELF, &before);
+    for (unsigned long i = 0; i < n; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(program_run(request, shared, shared_len));
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            return 3;
+    }
+    getrusage(RUSAGE_SELF, &after);
+    getrusage(RUSAGE_CHILDREN, &children);
+    fprintf(stderr,
+            "%.1f us in the parent, %.1f us and %.0f page faults in the "
+            "child\n",
+            1e6 * (cpu_seconds(&after) - cpu_seconds(&before)) / (double)n,
+            1e6 * cpu_seconds(&children) / (double)n,
+            (double)children.ru_minflt / (double)n);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct cwm_err err = {0};
@@ -87,6 +122,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "worker-direct: %s\n", err.message);
         return 3;
     }
+    if (argc > 4)
+        return repeat(&request, shared, shared_len, strtoul(argv[4], NULL, 10));
     int status = program_run(&request, shared, shared_len);
     fflush(NULL);
     _exit(status);

@@ -10,28 +10,30 @@
 #define STATUS_FLUSH 120
 
 static struct {
-    long n_atexit; /* functions that the warm interpreter had */
+    PyObject *count; /* owned: atexit._ncallbacks */
+    long n_atexit;   /* functions that the warm interpreter had */
 } warm;
 
+/* How many atexit functions there are; -1: it could not be found out. */
 static long count_atexit(void)
 {
-    PyObject *module = PyImport_ImportModule("atexit"); /* owned */
-    PyObject *n = NULL;                                 /* owned */
-    long count = -1;
-    if (module)
-        n = PyObject_CallMethod(module, "_ncallbacks", NULL);
-    if (n)
-        count = PyLong_AsLong(n);
+    PyObject *n = PyObject_CallNoArgs(warm.count); /* owned */
+    long count = n ? PyLong_AsLong(n) : -1;
     PyErr_Clear();
     Py_XDECREF(n);
-    Py_XDECREF(module);
     return count;
 }
 
 bool finish_note(void)
 {
+    PyObject *module = PyImport_ImportModule("atexit"); /* owned */
+    if (module)
+        warm.count = PyObject_GetAttrString(module, "_ncallbacks");
+    Py_XDECREF(module);
+    if (!warm.count)
+        return false;
     warm.n_atexit = count_atexit();
-    return warm.n_atexit >= 0;
+    return true;
 }
 
 /* What sys.exit(VALUE) means: a status, or a text for stderr and 1. */

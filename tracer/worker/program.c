@@ -48,41 +48,6 @@ static void write_source(const struct trace_request *request)
     close(fd);
 }
 
-/* What `python main.py` puts into __main__ besides what is there. */
-static bool set_up_main(struct run *run)
-{
-    PyObject *module = PyImport_AddModule("__main__"); /* borrowed */
-    PyObject *machinery = NULL;                        /* owned */
-    PyObject *loader = NULL;                           /* owned */
-    bool is_done = false;
-    if (!module)
-        return false;
-    run->names = PyModule_GetDict(module);
-    machinery = PyImport_ImportModule("importlib._bootstrap_external");
-    if (machinery)
-        loader = PyObject_CallMethod(machinery, "SourceFileLoader", "sO",
-                                     "__main__", run->filename);
-    is_done =
-        loader && PyDict_SetItemString(run->names, "__loader__", loader) == 0 &&
-        PyDict_SetItemString(run->names, "__file__", run->filename) == 0 &&
-        PyDict_SetItemString(run->names, "__cached__", Py_None) == 0;
-    Py_XDECREF(loader);
-    Py_XDECREF(machinery);
-    return is_done;
-}
-
-static bool seed_random(uint64_t seed)
-{
-    PyObject *module = PyImport_ImportModule("random"); /* owned */
-    PyObject *result = NULL;                            /* owned */
-    if (module)
-        result =
-            PyObject_CallMethod(module, "seed", "K", (unsigned long long)seed);
-    Py_XDECREF(module);
-    Py_XDECREF(result);
-    return result != NULL;
-}
-
 static PyObject *compile_text(const char *text, size_t len, PyObject *filename,
                               int start)
 {
@@ -106,7 +71,11 @@ static bool prepare(struct run *run)
     value_writer_set_program(run->values, request->source, request->source_len,
                              run->filename);
     write_source(request);
-    return set_up_main(run) && seed_random(request->seed);
+    PyObject *module = PyImport_AddModule("__main__"); /* borrowed */
+    if (!module)
+        return false;
+    run->names = PyModule_GetDict(module);
+    return warm_seed(request->seed);
 }
 
 /* ---- running ---- */

@@ -132,6 +132,13 @@ void pyframe_gc_set_counts(PyThreadState *tstate, const int counts[3])
 #endif
 }
 
+void pyframe_forget_fork_hooks(PyThreadState *tstate)
+{
+    Py_CLEAR(tstate->interp->before_forkers);
+    Py_CLEAR(tstate->interp->after_forkers_parent);
+    Py_CLEAR(tstate->interp->after_forkers_child);
+}
+
 static bool list_any(PyGC_Head *head,
                      bool (*visit)(PyObject *object, void *ctx), void *ctx)
 {

@@ -182,6 +182,10 @@ void pyframe_gc_adjust(PyThreadState *tstate, int by);
 void pyframe_gc_counts(PyThreadState *tstate, int ret_counts[3]);
 void pyframe_gc_set_counts(PyThreadState *tstate, const int counts[3]);
 
+/* Forget what modules registered to be called at a fork: the workers' forks
+ * are none of the program's, which cannot fork itself. */
+void pyframe_forget_fork_hooks(PyThreadState *tstate);
+
 /* Calls `visit` for every object that the collector tracks and that was made
  * since gc.freeze(), until it returns true; that is returned then. */
 bool pyframe_gc_any(PyThreadState *tstate,

@@ -1,27 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* streams.c -- fresh standard streams, and a write() that counts. */
+/* streams.c -- the standard streams made ahead, and a write() that counts. */
 #include "tracer/worker/streams.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tracer/worker/home.h"
 #include "tracer/worker/hook.h"
 
+#define N_STREAMS 3
+
+/* What of a descriptor a stream object was made to fit. */
+struct fd_kind {
+    mode_t type;
+    blksize_t block_bytes;
+};
+
 static struct {
-    PyObject *encoding[3];         /* owned: of sys.stdin, stdout, stderr */
-    PyObject *errors[3];           /* owned */
-    const PyObject *made[3];       /* addresses of the streams of this run */
-    uint64_t left_bytes;           /* of the output limit; atomic */
-    struct record_writer *records; /* borrowed; NULL: nothing is counted */
+    PyObject *encoding[N_STREAMS];   /* owned: of sys.stdin, stdout, stderr */
+    PyObject *errors[N_STREAMS];     /* owned */
+    const PyObject *made[N_STREAMS]; /* addresses of this run's streams */
+    struct fd_kind kinds[N_STREAMS]; /* that they were made for */
+    uint64_t left_bytes;             /* of the output limit; atomic */
+    struct record_writer *records;   /* borrowed; NULL: nothing is counted */
 } streams;
 
-static const char *const names[3] = {"stdin", "stdout", "stderr"};
+static const char *const names[N_STREAMS] = {"stdin", "stdout", "stderr"};
 
-bool streams_note(void)
+/* ---- making streams ---- */
+
+/* The encodings that the interpreter chose. */
+static bool note_encodings(void)
 {
-    for (int fd = 0; fd < 3; fd++) {
+    for (int fd = 0; fd < N_STREAMS; fd++) {
         PyObject *stream = PySys_GetObject(names[fd]); /* borrowed */
         if (!stream || stream == Py_None) {
             PyErr_Format(PyExc_RuntimeError, "no sys.%s", names[fd]);
@@ -71,33 +87,97 @@ out:
     return stream;
 }
 
-bool streams_renew(void)
+/* Make the stream of `fd` for what the descriptor is now. */
+static bool set_stream(PyObject *io, int fd)
+{
+    char original[16];
+    struct stat st;
+    PyObject *stream = open_stream(io, fd); /* owned */
+    snprintf(original, sizeof(original), "__%s__", names[fd]);
+    bool is_done = stream && fstat(fd, &st) == 0 &&
+                   PySys_SetObject(original, stream) == 0 &&
+                   PySys_SetObject(names[fd], stream) == 0;
+    if (is_done) {
+        streams.made[fd] = stream;
+        streams.kinds[fd] =
+            (struct fd_kind){st.st_mode & S_IFMT, st.st_blksize};
+    }
+    Py_XDECREF(stream);
+    return is_done;
+}
+
+/* A descriptor of the kind that a run has at `fd`: a file for input, pipes
+ * for output. */
+static int open_model(int fd)
+{
+    int ends[2];
+    if (fd == 0)
+        return memfd_create("model", MFD_CLOEXEC);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    close(ends[0]);
+    return ends[1];
+}
+
+/* Make the stream with a model in the place of `fd`. */
+static bool set_stream_of_model(PyObject *io, int fd)
+{
+    int model = open_model(fd);
+    int saved = fcntl(fd, F_DUPFD_CLOEXEC, N_STREAMS);
+    bool is_done = false;
+    if (model >= 0 && dup2(model, fd) == fd)
+        is_done = set_stream(io, fd);
+    if (saved >= 0)
+        dup2(saved, fd);
+    else
+        close(fd);
+    if (saved >= 0)
+        close(saved);
+    if (model >= 0)
+        close(model);
+    return is_done || !PyErr_Occurred();
+}
+
+bool streams_prepare(void)
 {
     PyObject *io = PyImport_ImportModule("io"); /* owned */
-    if (!io)
-        return false;
+    bool is_done = io && note_encodings();
+    for (int fd = 0; fd < N_STREAMS && is_done; fd++)
+        is_done = set_stream_of_model(io, fd);
+    Py_XDECREF(io);
+    return is_done;
+}
+
+bool streams_renew(bool *ret_is_any_new)
+{
+    PyObject *io = NULL; /* owned */
     bool is_done = true;
-    for (int fd = 0; fd < 3 && is_done; fd++) {
-        PyObject *stream = open_stream(io, fd); /* owned */
-        char original[16];
-        snprintf(original, sizeof(original), "__%s__", names[fd]);
-        streams.made[fd] = stream;
-        is_done = stream && PySys_SetObject(original, stream) == 0 &&
-                  PySys_SetObject(names[fd], stream) == 0;
-        Py_XDECREF(stream);
+    *ret_is_any_new = false;
+    for (int fd = 0; fd < N_STREAMS && is_done; fd++) {
+        struct stat st;
+        const struct fd_kind *kind = &streams.kinds[fd];
+        if (fstat(fd, &st) == 0 && kind->type == (st.st_mode & S_IFMT) &&
+            kind->block_bytes == st.st_blksize)
+            continue;
+        if (!io)
+            io = PyImport_ImportModule("io");
+        is_done = io && set_stream(io, fd);
+        *ret_is_any_new = true;
     }
-    Py_DECREF(io);
+    Py_XDECREF(io);
     return is_done;
 }
 
 bool streams_are_kept(void)
 {
-    for (int fd = 0; fd < 3; fd++) {
+    for (int fd = 0; fd < N_STREAMS; fd++) {
         if (PySys_GetObject(names[fd]) != streams.made[fd])
             return false;
     }
     return true;
 }
+
+/* ---- counting ---- */
 
 void streams_limit(uint64_t max_bytes, struct record_writer *records)
 {

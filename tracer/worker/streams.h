@@ -2,9 +2,11 @@
 /*
  * streams.h -- the program's standard streams, and its output counted.
  *
- * The interpreter was warmed up with other descriptors: each run gets fresh
- * sys.stdin, sys.stdout and sys.stderr, made the way the interpreter itself
- * makes them at start.
+ * The interpreter is warmed up with other descriptors than a run has.  Its
+ * sys.stdin, sys.stdout and sys.stderr are made ahead, the way the interpreter
+ * itself makes them at start, for the kind of descriptor that a run will have
+ * (a file to read, pipes to write): what they note of it (seekable, block
+ * size) fits.  A run with other descriptors gets streams of its own.
  *
  * The output limit has to strike at the same byte on every run, so bytes are
  * counted where they leave: write() is defined here in front of libc's.  The
@@ -20,10 +22,13 @@
 
 struct record_writer;
 
-/* Note the encodings that the interpreter chose; once, at warm-up. */
-bool streams_note(void);
-/* Make the run's streams.  False: a Python error is set. */
-bool streams_renew(void);
+/* Make the streams ahead; once, at warm-up.  False: a Python error is set. */
+bool streams_prepare(void);
+/*
+ * In a run: make those anew that do not fit; *ret_is_any_new tells whether
+ * there were any.  False: a Python error is set.
+ */
+bool streams_renew(bool *ret_is_any_new);
 /* True when sys has the streams that streams_renew() made. */
 bool streams_are_kept(void);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tracer/worker/finish.h"
+#include "tracer/worker/program.h"
 #include "tracer/worker/pyframe.h"
 #include "tracer/worker/settrace.h"
 #include "tracer/worker/streams.h"
@@ -20,6 +21,7 @@
 static struct {
     int counts[3];
     PyObject *drain; /* owned: an async function of our own */
+    PyObject *seed;  /* owned: random.seed */
 } fresh;
 
 enum cwm_rc warm_python_error(const char *what, struct cwm_err *err)
@@ -133,6 +135,44 @@ static bool make_drain(void)
     return fresh.drain != NULL;
 }
 
+bool warm_seed(uint64_t seed)
+{
+    PyObject *number = PyLong_FromUnsignedLongLong(seed); /* owned */
+    PyObject *result = NULL;                              /* owned */
+    if (number)
+        result = PyObject_CallOneArg(fresh.seed, number);
+    Py_XDECREF(number);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+/* What `python main.py` puts into __main__ besides what is there. */
+static bool set_up_main(void)
+{
+    PyObject *names = PyModule_GetDict(PyImport_AddModule("__main__"));
+    PyObject *machinery = /* owned */
+        PyImport_ImportModule("importlib._bootstrap_external");
+    PyObject *file = PyUnicode_FromString(PROGRAM_FILE); /* owned */
+    PyObject *loader = NULL;                             /* owned */
+    PyObject *random = NULL;                             /* owned */
+    if (machinery && file)
+        loader = PyObject_CallMethod(machinery, "SourceFileLoader", "sO",
+                                     "__main__", file);
+    bool is_done = loader &&
+                   PyDict_SetItemString(names, "__loader__", loader) == 0 &&
+                   PyDict_SetItemString(names, "__file__", file) == 0 &&
+                   PyDict_SetItemString(names, "__cached__", Py_None) == 0;
+    if (is_done)
+        random = PyImport_ImportModule("random");
+    if (random)
+        fresh.seed = PyObject_GetAttrString(random, "seed");
+    Py_XDECREF(random);
+    Py_XDECREF(loader);
+    Py_XDECREF(file);
+    Py_XDECREF(machinery);
+    return fresh.seed != NULL;
+}
+
 PyObject *warm_drain(PyObject *generator)
 {
     return PyObject_CallOneArg(fresh.drain, generator);
@@ -140,10 +180,11 @@ PyObject *warm_drain(PyObject *generator)
 
 enum cwm_rc warm_up(struct cwm_err *err)
 {
-    if (!streams_note() || !settrace_replace() || !run_text(warm_text) ||
-        !make_drain() || !finish_note() ||
+    if (!streams_prepare() || !settrace_replace() || !run_text(warm_text) ||
+        !make_drain() || !set_up_main() || !finish_note() ||
         !run_text("import gc\ngc.collect()\ngc.freeze()\n"))
         return warm_python_error("could not warm up", err);
+    pyframe_forget_fork_hooks(PyThreadState_Get());
     return CWM_OK;
 }
 
@@ -180,8 +221,11 @@ static bool run_gc_freeze(void)
 
 bool warm_renew(void)
 {
-    /* The streams are not the program's: out of the collector's sight. */
-    if (!streams_renew() || !run_gc_freeze() || !renew_main())
+    bool is_any_new;
+    if (!streams_renew(&is_any_new))
+        return false;
+    /* They are not the program's: out of the collector's sight. */
+    if ((is_any_new && !run_gc_freeze()) || !renew_main())
         return false;
     pyframe_gc_set_counts(PyThreadState_Get(), fresh.counts);
     return true;

@@ -10,6 +10,7 @@
 #include <Python.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cwm/base/buf.h"
 #include "cwm/base/err.h"
@@ -29,6 +30,9 @@ enum cwm_rc warm_up(struct cwm_err *err);
 
 /* In a run's child: what a fresh interpreter would have. */
 bool warm_renew(void);
+
+/* random.seed(SEED).  False: a Python error is set. */
+bool warm_seed(uint64_t seed);
 
 /* A coroutine that drains an asynchronous generator (borrowed); owned. */
 PyObject *warm_drain(PyObject *generator);

@@ -65,29 +65,13 @@ static int run(void *ctx, const struct jail_run *run)
     return program_run(&request, run->shared, run->shared_len);
 }
 
-/* What fork() asks of an interpreter, when it is done behind its back. */
-static void before_fork(void *ctx)
-{
-    (void)ctx;
-    PyOS_BeforeFork();
-}
-
-static void after_fork_parent(void *ctx)
-{
-    (void)ctx;
-    PyOS_AfterFork_Parent();
-}
-
-static void after_fork_child(void *ctx)
-{
-    (void)ctx;
-    PyOS_AfterFork_Child();
-}
-
 static int serve(int argc, char **argv, const char *python)
 {
-    static const struct jail_callbacks callbacks = {
-        before_fork, after_fork_parent, after_fork_child, run};
+    /*
+     * None of what an interpreter does round a fork is needed: there is one
+     * thread, which holds the interpreter's lock and goes on in the child.
+     */
+    static const struct jail_callbacks callbacks = {.run = run};
     struct jail *jail = NULL;
     struct cwm_err err = {0};
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK)
