@@ -255,6 +255,35 @@ static enum cwm_rc read_rope(const json_t *root, struct model_config *c,
     return rc == CWM_OK ? read_scaling(rope, &c->scaling, err) : rc;
 }
 
+/* ---- where a text ends ----------------------------------------------------
+ */
+
+/* One id or a list of them; none where the file has none. */
+static enum cwm_rc read_stops(const json_t *root, struct model_config *c,
+                              struct cwm_err *err)
+{
+    const json_t *stops = json_object_get(root, "eos_token_id");
+    size_t n =
+        json_is_array(stops) ? json_array_size(stops) : !is_absent(stops);
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const json_t *id =
+            json_is_array(stops) ? json_array_get(stops, i) : stops;
+
+        if (n > MODEL_MAX_STOPS || !json_is_integer(id) ||
+            json_integer_value(id) < 0 ||
+            json_integer_value(id) >= MODEL_MAX_VOCAB) {
+            return CWM_FAIL(err, CWM_FORMAT,
+                            "cannot use the model's config: \"eos_token_id\" "
+                            "is no id, nor a list of up to %d",
+                            MODEL_MAX_STOPS);
+        }
+        c->stops[c->n_stops++] = (uint32_t)json_integer_value(id);
+    }
+    return CWM_OK;
+}
+
 /* ---- the file -------------------------------------------------------------
  */
 
@@ -283,6 +312,9 @@ enum cwm_rc config_parse(const char *json, size_t len,
     }
     if (rc == CWM_OK) {
         rc = read_real(root, "rms_norm_eps", 1e-6, &c.rms_eps, err);
+    }
+    if (rc == CWM_OK) {
+        rc = read_stops(root, &c, err);
     }
     if (rc == CWM_OK) {
         c.is_tied = json_is_true(json_object_get(root, "tie_word_embeddings"));

@@ -54,6 +54,8 @@ struct model_config {
     double rms_eps;
     double rope_theta;
     struct rope_scaling scaling;
+    uint32_t stops[MODEL_MAX_STOPS]; /* ids that end a text: "eos_token_id" */
+    uint32_t n_stops;
 };
 
 /* Fails: CWM_FORMAT (the message names the field), CWM_NOMEM. */

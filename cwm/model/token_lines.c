@@ -48,30 +48,70 @@ enum cwm_rc token_line_text(const char *line, size_t len, struct cwm_buf *out,
     return rc;
 }
 
+static enum cwm_rc add_list(const json_t *list, struct token_ids *out,
+                            struct cwm_err *err)
+{
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    if (!json_is_array(list)) {
+        return CWM_FAIL(err, CWM_FORMAT, "what should be ids is no list");
+    }
+    for (i = 0; i < json_array_size(list) && rc == CWM_OK; i++) {
+        const json_t *id = json_array_get(list, i);
+
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > UINT32_MAX) {
+            return CWM_FAIL(err, CWM_FORMAT, "item %zu of a list is no id", i);
+        }
+        rc = token_ids_add(out, (uint32_t)json_integer_value(id), err);
+    }
+    return rc;
+}
+
 enum cwm_rc token_line_ids(const char *line, size_t len, struct token_ids *out,
                            struct cwm_err *err)
 {
     json_t *root = NULL; /* owned */
     const json_t *ids = NULL;
     enum cwm_rc rc = member(line, len, "ids", &root, &ids, err);
-    size_t i;
-    const json_t *id;
 
-    if (rc != CWM_OK) {
-        return rc;
+    if (rc == CWM_OK) {
+        rc = add_list(ids, out, err);
     }
-    if (!json_is_array(ids)) {
-        rc = CWM_FAIL(err, CWM_FORMAT, "\"ids\" is no list");
+    json_decref(root);
+    return rc;
+}
+
+enum cwm_rc token_lists_parse(const char *json, size_t len,
+                              struct token_ids *out, size_t *ret_n_lists,
+                              size_t *ret_n_each, struct cwm_err *err)
+{
+    json_error_t problem;
+    json_t *root = json_loadb(json, len, 0, &problem);
+    size_t n_each = json_array_size(json_array_get(root, 0));
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    if (!root) {
+        return CWM_FAIL(err, CWM_FORMAT, "could not read the JSON, line %d: %s",
+                        problem.line, problem.text);
     }
-    for (i = 0; i < json_array_size(ids) && rc == CWM_OK; i++) {
-        id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > UINT32_MAX) {
-            rc = CWM_FAIL(err, CWM_FORMAT, "\"ids\" holds what is no id");
-        } else {
-            rc = token_ids_add(out, (uint32_t)json_integer_value(id), err);
+    if (n_each == 0) {
+        rc = CWM_FAIL(err, CWM_FORMAT, "there is no list of lists of ids");
+    }
+    for (i = 0; i < json_array_size(root) && rc == CWM_OK; i++) {
+        const json_t *list = json_array_get(root, i);
+
+        rc = add_list(list, out, err);
+        if (rc == CWM_OK && json_array_size(list) != n_each) {
+            rc = CWM_FAIL(err, CWM_FORMAT,
+                          "list %zu has %zu ids, the first one %zu", i,
+                          json_array_size(list), n_each);
         }
     }
+    *ret_n_lists = i;
+    *ret_n_each = n_each;
     json_decref(root);
     return rc;
 }

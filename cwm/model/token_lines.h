@@ -24,6 +24,14 @@ enum cwm_rc token_line_text(const char *line, size_t len, struct cwm_buf *out,
 enum cwm_rc token_line_ids(const char *line, size_t len, struct token_ids *out,
                            struct cwm_err *err);
 
+/*
+ * A list of n_lists lists of n_each ids, as one JSON text.  Fails: CWM_FORMAT
+ * (also where they are not equally long, or empty), CWM_NOMEM.
+ */
+enum cwm_rc token_lists_parse(const char *json, size_t len,
+                              struct token_ids *out, size_t *ret_n_lists,
+                              size_t *ret_n_each, struct cwm_err *err);
+
 /* Append a line, '\n' included; a failure sticks to `out`. */
 void token_line_put_text(const char *text, size_t len, struct cwm_buf *out);
 void token_line_put_ids(const struct token_ids *ids, struct cwm_buf *out);

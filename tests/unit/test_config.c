@@ -46,7 +46,7 @@ static void config__reads_what_transformers_writes(void **state)
 {
     struct model_config c = parse(
         "{\"model_type\":\"cwm\"," SIZES ",\"num_key_value_heads\":2,"
-        "\"head_dim\":16,\"rms_norm_eps\":1e-05,\"sliding_window\":24,"
+        "\"head_dim\":16,\"eos_token_id\":[128001,128008],\"rms_norm_eps\":1e-05,\"sliding_window\":24,"
         "\"layer_types\":[\"full_attention\",\"sliding_attention\","
         "\"sliding_attention\",\"sliding_attention\",\"full_attention\"],"
         "\"mlp_bias\":false,\"hidden_act\":\"silu\",\"rope_parameters\":{"
@@ -64,6 +64,8 @@ static void config__reads_what_transformers_writes(void **state)
     assert_int_equal(c.vocab_size, 384);
     assert_int_equal(c.max_positions, 512);
     assert_int_equal(c.window, 24);
+    assert_int_equal(c.n_stops, 2);
+    assert_int_equal(c.stops[1], 128008);
     assert_false(c.is_sliding[0] || c.is_sliding[4] || c.is_tied);
     assert_true(c.is_sliding[1] && c.is_sliding[2] && c.is_sliding[3]);
     assert_true(is_near(c.rms_eps, 1e-5) && is_near(c.rope_theta, 1e6));
@@ -76,7 +78,7 @@ static void config__reads_the_older_form(void **state)
 {
     struct model_config c = parse(
         "{\"model_type\":\"llama\"," SIZES ",\"rope_theta\":500000,"
-        "\"tie_word_embeddings\":true,\"rope_scaling\":{\"type\":\"llama3\","
+        "\"tie_word_embeddings\":true,\"eos_token_id\":2,\"rope_scaling\":{\"type\":\"llama3\","
         "\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
         "\"original_max_position_embeddings\":4096}}");
 
@@ -86,6 +88,7 @@ static void config__reads_the_older_form(void **state)
     assert_true(is_near(c.rope_theta, 5e5));
     assert_true(c.scaling.on && is_near(c.scaling.factor, 8));
     assert_true(c.is_tied && !c.is_sliding[1]);
+    assert_true(c.n_stops == 1 && c.stops[0] == 2);
 }
 
 static void config__has_the_formats_own_defaults(void **state)
@@ -121,6 +124,8 @@ static void config__refuses_what_it_would_get_wrong(void **state)
            "layer 0 is ''");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"sliding_window\":-1}",
            "\"sliding_window\" is no number");
+    refuse("{\"model_type\":\"cwm\"," SIZES ",\"eos_token_id\":[1,-1]}",
+           "\"eos_token_id\" is no id");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"rms_norm_eps\":0}",
            "\"rms_norm_eps\" is no number above 0");
     refuse("{\"model_type\":\"cwm\"," SIZES

@@ -19,7 +19,7 @@ for threads in 1 3 8; do
     cwm tokenizer train more.jsonl --vocab-size 300 --threads $threads |
         cmp - own.json
 done
-cat more.jsonl | cwm tokenizer train - --vocab-size 300 | cmp - own.json
+cwm tokenizer train - --vocab-size 300 <more.jsonl | cmp - own.json
 zstd -q more.jsonl -o more.zst
 cwm tokenizer train more.zst --vocab-size 300 | cmp - own.json
 

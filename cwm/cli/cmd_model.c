@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_model.c -- `cwm model`: what is in a checkpoint, and what it computes. */
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/io.h"
+#include "cwm/cli/cli.h"
+#include "cwm/model/model.h"
+#include "cwm/model/token_lines.h"
+
+enum { MAX_INFO_BYTES = 1 << 16, MAX_IDS_BYTES = 1 << 30, MAX_NEW = 1 << 20 };
+
+struct model_fields {
+    const char *ids;
+    const char *out;
+    uint64_t max_new;
+    bool greedy;
+    bool json;
+};
+
+#define FIELD(field) offsetof(struct model_fields, field)
+
+static const char *const uses[] = {
+    "info DIR [--json]", "logits DIR --ids IDS.json -o OUT.f32",
+    "generate DIR --ids IDS.json --max-new N --greedy --json", NULL};
+
+static const char *const examples[] = {
+    "cwm model info checkpoint",
+    "cwm model logits checkpoint --ids ids.json -o logits.f32", NULL};
+
+static const struct opt options[] = {
+    {.group = "What goes in",
+     .name = "ids",
+     .type = OPT_STRING,
+     .offset = FIELD(ids),
+     .value = "IDS",
+     .help = "a JSON file: a list of lists of token ids, equally long"},
+    {.group = "Generating",
+     .name = "max-new",
+     .type = OPT_U64,
+     .offset = FIELD(max_new),
+     .value = "N",
+     .fallback = "128",
+     .min = 1,
+     .max = MAX_NEW,
+     .help = "stop after this many new tokens, where none of the model's "
+             "\"eos_token_id\" came before"},
+    {.name = "greedy",
+     .type = OPT_FLAG,
+     .offset = FIELD(greedy),
+     .help = "always take the likeliest token; needed: there is no sampling"},
+    {.group = "Output",
+     .letter = 'o',
+     .name = "out",
+     .type = OPT_STRING,
+     .offset = FIELD(out),
+     .value = "OUT",
+     .help = "of logits: the file for them, little-endian float32, sequence by "
+             "position by word"},
+    {.name = "json",
+     .type = OPT_FLAG,
+     .offset = FIELD(json),
+     .help = "one JSON object a line"},
+};
+
+static const struct opt_command command = {
+    .name = "model",
+    .summary = "look into a checkpoint; its logits, its continuations",
+    .uses = uses,
+    .opts = options,
+    .n_opts = sizeof options / sizeof options[0],
+    .examples = examples,
+    .notes = "DIR holds config.json and model.safetensors, as Hugging Face's\n"
+             "CwmForCausalLM writes them.  The pass is the plain one in fp32: "
+             "exact, and slow.\n\n"
+             "Exit status:\n"
+             "  0  done\n"
+             "  2  the request cannot be carried out as given\n"
+             "  3  our own failure, or files that cannot be used\n",
+    .max_positionals = 2,
+};
+
+/* Lists of ids, and a pass over as many tokens as they may become. */
+struct job {
+    const struct model *m; /* borrowed */
+    struct token_ids ids;  /* list by list */
+    size_t n_lists;
+    size_t n_each;
+    struct model_pass *pass; /* owned */
+    float *logits;           /* owned; [tokens of the pass,V] */
+};
+
+static enum cwm_rc read_ids(const char *path, struct job *job,
+                            struct cwm_err *err)
+{
+    struct cwm_buf json;
+    enum cwm_rc rc;
+
+    cwm_buf_init(&json, MAX_IDS_BYTES);
+    rc = io_read_file(path, &json, err);
+    if (rc == CWM_OK) {
+        rc = token_lists_parse(json.data ? json.data : "", json.len, &job->ids,
+                               &job->n_lists, &job->n_each, err);
+        if (rc != CWM_OK) {
+            cwm_err_context(err, "%s", path);
+        }
+    }
+    cwm_buf_release(&json);
+    return rc;
+}
+
+/* Room for n_new tokens behind each list. */
+static enum cwm_rc job_start(struct job *job, const char *path, size_t n_new,
+                             struct cwm_err *err)
+{
+    enum cwm_rc rc = read_ids(path, job, err);
+    size_t n;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    n = job->n_each + n_new;
+    if (n > job->m->config.max_positions) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot run the model on %zu tokens: it was made for "
+                        "%u",
+                        n, job->m->config.max_positions);
+    }
+    job->logits =
+        cwm_calloc(n, job->m->config.vocab_size * sizeof *job->logits);
+    if (!job->logits) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold the logits");
+    }
+    return model_pass_new(job->m, n, &job->pass, err);
+}
+
+static void job_release(struct job *job)
+{
+    token_ids_release(&job->ids);
+    model_pass_free(job->pass);
+    cwm_free(job->logits);
+}
+
+/* ---- logits ---------------------------------------------------------------
+ */
+
+static enum cwm_rc all_logits(struct job *job, struct cwm_buf *out,
+                              struct cwm_err *err)
+{
+    size_t n_bytes = job->n_each * job->m->config.vocab_size * sizeof(float);
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    for (i = 0; i < job->n_lists && rc == CWM_OK; i++) {
+        rc = model_forward(job->pass, job->ids.ids + i * job->n_each,
+                           job->n_each, job->logits, err);
+        if (rc == CWM_OK) {
+            cwm_buf_add(out, job->logits, n_bytes);
+            rc = cwm_buf_check(out, "the logits", err);
+        }
+    }
+    return rc;
+}
+
+static enum cwm_rc logits(const struct model_fields *fields,
+                          const struct model *m, struct cwm_err *err)
+{
+    struct job job = {.m = m};
+    struct cwm_buf out;
+    enum cwm_rc rc;
+
+    cwm_buf_init(&out, SIZE_MAX / 2);
+    rc = job_start(&job, fields->ids, 0, err);
+    if (rc == CWM_OK) {
+        rc = all_logits(&job, &out, err);
+    }
+    if (rc == CWM_OK) {
+        rc = io_replace_file(fields->out, out.data, out.len, err);
+    }
+    cwm_buf_release(&out);
+    job_release(&job);
+    return rc;
+}
+
+/* ---- generate -------------------------------------------------------------
+ */
+
+static uint32_t likeliest(const float *row, size_t n)
+{
+    uint32_t best = 0;
+    size_t i;
+
+    for (i = 1; i < n; i++) {
+        best = row[i] > row[best] ? (uint32_t)i : best;
+    }
+    return best;
+}
+
+static bool is_stop(const struct model_config *c, uint32_t id)
+{
+    uint32_t i;
+
+    for (i = 0; i < c->n_stops; i++) {
+        if (c->stops[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* *text begins as the prompt; the new ids go to *added, too. */
+static enum cwm_rc continue_text(const struct job *job, size_t max_new,
+                                 struct token_ids *text,
+                                 struct token_ids *added, struct cwm_err *err)
+{
+    const struct model_config *c = &job->m->config;
+    enum cwm_rc rc = CWM_OK;
+    uint32_t id;
+
+    while (added->n < max_new && rc == CWM_OK) {
+        rc = model_forward(job->pass, text->ids, text->n, job->logits, err);
+        if (rc != CWM_OK) {
+            break;
+        }
+        id = likeliest(job->logits + (text->n - 1) * c->vocab_size,
+                       c->vocab_size);
+        rc = token_ids_add(text, id, err);
+        if (rc == CWM_OK) {
+            rc = token_ids_add(added, id, err);
+        }
+        if (is_stop(c, id)) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static enum cwm_rc generate(const struct model_fields *fields,
+                            const struct model *m, struct cwm_buf *out,
+                            struct cwm_err *err)
+{
+    struct job job = {.m = m};
+    struct token_ids text = {0};
+    struct token_ids added = {0};
+    enum cwm_rc rc = job_start(&job, fields->ids, fields->max_new, err);
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < job.n_lists && rc == CWM_OK; i++) {
+        text.n = 0;
+        added.n = 0;
+        for (k = 0; k < job.n_each && rc == CWM_OK; k++) {
+            rc = token_ids_add(&text, job.ids.ids[i * job.n_each + k], err);
+        }
+        if (rc == CWM_OK) {
+            rc = continue_text(&job, fields->max_new, &text, &added, err);
+        }
+        if (rc == CWM_OK) {
+            token_line_put_ids(&added, out);
+        }
+    }
+    token_ids_release(&text);
+    token_ids_release(&added);
+    job_release(&job);
+    return rc;
+}
+
+/* ---- info -----------------------------------------------------------------
+ */
+
+static unsigned long long n_parameters(const struct model_config *c)
+{
+    unsigned long long d_q = (unsigned long long)c->n_heads * c->d_head;
+    unsigned long long d_kv = (unsigned long long)c->n_kv_heads * c->d_head;
+    unsigned long long layer = 2 * d_q * c->d_model + 2 * d_kv * c->d_model +
+                               3ull * c->d_ffn * c->d_model + 2ull * c->d_model;
+    unsigned long long words = (unsigned long long)c->vocab_size * c->d_model;
+
+    return c->n_layers * layer + words * (c->is_tied ? 1 : 2) + c->d_model;
+}
+
+static void add_info(const struct model_config *c, bool json,
+                     struct cwm_buf *out)
+{
+    uint32_t n_sliding = 0;
+    uint32_t i;
+
+    for (i = 0; i < c->n_layers; i++) {
+        n_sliding += c->is_sliding[i];
+    }
+    cwm_buf_addf(out,
+                 json ? "{\"parameters\": %llu, \"layers\": %u, "
+                        "\"sliding_layers\": %u, \"window\": %u, "
+                        "\"width\": %u, \"heads\": %u, \"kv_heads\": %u, "
+                        "\"head_width\": %u, \"ffn_width\": %u, "
+                        "\"vocabulary\": %u, \"context\": %u}\n"
+                      : "parameters      %llu\nlayers          %u\n"
+                        "sliding layers  %u\nwindow          %u\n"
+                        "width           %u\nheads           %u\n"
+                        "kv heads        %u\nhead width      %u\n"
+                        "ffn width       %u\nvocabulary      %u\n"
+                        "context         %u\n",
+                 n_parameters(c), c->n_layers, n_sliding, c->window, c->d_model,
+                 c->n_heads, c->n_kv_heads, c->d_head, c->d_ffn, c->vocab_size,
+                 c->max_positions);
+}
+
+/* ---- the command ----------------------------------------------------------
+ */
+
+/* The words fit each other; -1, or the exit code. */
+static int check_words(const struct model_fields *fields,
+                       const struct opt_rest *rest)
+{
+    static const char *const verbs[] = {"info", "logits", "generate"};
+    const char *verb = rest->n > 0 ? rest->values[0] : "";
+    const char *near = opt_nearest(verb, verbs, 3);
+
+    if (rest->n < 2 || !near || strcmp(near, verb) != 0) {
+        return cli_usage("model", "info, logits or generate is needed, and a "
+                                  "folder: cwm model info DIR");
+    }
+    if (strcmp(verb, "info") != 0 && !fields->ids) {
+        return cli_usage("model", "%s needs --ids IDS.json", verb);
+    }
+    if (strcmp(verb, "logits") == 0 && !fields->out) {
+        return cli_usage("model", "logits needs -o OUT.f32");
+    }
+    if (strcmp(verb, "generate") == 0 && !fields->greedy) {
+        return cli_usage("model", "generate needs --greedy: there is no "
+                                  "sampling");
+    }
+    return -1;
+}
+
+static int run(int argc, char **argv)
+{
+    struct model *m = NULL; /* owned */
+    struct model_fields fields;
+    struct opt_rest rest;
+    struct cwm_buf out;
+    struct cwm_err err;
+    enum cwm_rc rc;
+    int code = cli_parse(&command, argc, argv, &fields, &rest);
+
+    if (code >= 0) {
+        return code;
+    }
+    cwm_buf_init(&out, MAX_IDS_BYTES);
+    code = check_words(&fields, &rest);
+    if (code >= 0) {
+        goto out;
+    }
+    rc = model_load(rest.values[1], &m, &err);
+    if (rc == CWM_OK && strcmp(rest.values[0], "info") == 0) {
+        add_info(&m->config, fields.json, &out);
+    } else if (rc == CWM_OK && strcmp(rest.values[0], "logits") == 0) {
+        rc = logits(&fields, m, &err);
+    } else if (rc == CWM_OK) {
+        rc = generate(&fields, m, &out, &err);
+    }
+    code = rc == CWM_OK ? cli_print("model", &out) : cli_fail("model", &err);
+out:
+    cwm_buf_release(&out);
+    model_free(m);
+    cwm_free(rest.values);
+    return code;
+}
+
+const struct cli_command cli_model = {&command, run};

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""model_command.py --cwm PROGRAM FOLDER -- `cwm model` on a checkpoint.
+
+FOLDER holds a checkpoint, expected.json and expected_logits.f32: `logits`
+must be within 2e-4 of the largest, `generate` the same tokens, in one batch
+and one by one.  Exits 77 where it is not there.
+"""
+import argparse
+import array
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+TOLERANCE = 2e-4
+
+
+def cwm(program, *words):
+    done = subprocess.run([program, "model", *map(str, words)],
+                          stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode()
+
+
+def logits_of(program, checkpoint, ids, folder):
+    (folder / "ids.json").write_text(json.dumps(ids))
+    cwm(program, "logits", checkpoint, "--ids", folder / "ids.json",
+        "-o", folder / "out.f32")
+    values = array.array("f")
+    values.frombytes((folder / "out.f32").read_bytes())
+    return values
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cwm", required=True, type=pathlib.Path)
+    parser.add_argument("checkpoint", type=pathlib.Path)
+    options = parser.parse_args()
+    program, checkpoint = options.cwm.resolve(), options.checkpoint
+    if not os.access(checkpoint / "model.safetensors", os.R_OK):
+        print(f"skipped: no fixtures at '{checkpoint}'")
+        return 77
+    expected = json.loads((checkpoint / "expected.json").read_text())
+    want = array.array("f")
+    want.frombytes((checkpoint / "expected_logits.f32").read_bytes())
+    bad = 0
+    with tempfile.TemporaryDirectory(prefix="cwm-model-") as name:
+        folder = pathlib.Path(name)
+        got = logits_of(program, checkpoint, expected["input_ids"], folder)
+        one_by_one = array.array("f")
+        for ids in expected["input_ids"]:
+            one_by_one += logits_of(program, checkpoint, [ids], folder)
+        if len(got) != len(want):
+            print(f"{len(got)} logits, not {len(want)}")
+            return 1
+        largest = max(map(abs, want))
+        worst = max(abs(a - b) for a, b in zip(got, want)) / largest
+        print(f"largest difference {worst:.2e} of the largest logit")
+        bad += not worst <= TOLERANCE
+        if got != one_by_one:
+            print("the batch's logits are not those of its sequences alone")
+            bad += 1
+        (folder / "ids.json").write_text(
+            json.dumps([expected["greedy_prompt"]] * 2))
+        lines = cwm(program, "generate", checkpoint, "--ids",
+                    folder / "ids.json", "--max-new",
+                    len(expected["greedy_continuation"]), "--greedy",
+                    "--json").splitlines()
+        for line in lines:
+            if json.loads(line)["ids"] != expected["greedy_continuation"]:
+                print(f"want {expected['greedy_continuation']}\ngot  {line}")
+                bad += 1
+        bad += len(lines) != 2
+    info = json.loads(cwm(program, "info", checkpoint, "--json"))
+    if info["parameters"] != 394304 or info["sliding_layers"] != 6:
+        print(f"info: {info}")
+        bad += 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
