@@ -70,9 +70,9 @@ static const struct opt_command command = {
     .opts = options,
     .n_opts = sizeof options / sizeof options[0],
     .examples = examples,
-    .notes = "DIR holds config.json and model.safetensors, as Hugging Face's\n"
-             "CwmForCausalLM writes them.  The pass is the plain one in fp32: "
-             "exact, and slow.\n\n"
+    .notes = "DIR holds config.json and model.safetensors (or several and "
+             "their index), as\nHugging Face's CwmForCausalLM writes them.  "
+             "The pass is the plain one in\nfp32: exact, and slow.\n\n"
              "Exit status:\n"
              "  0  done\n"
              "  2  the request cannot be carried out as given\n"

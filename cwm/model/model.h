@@ -38,7 +38,7 @@ struct model {
 };
 
 /*
- * Read FOLDER/config.json and FOLDER/model.safetensors, as Hugging Face's
+ * Read FOLDER/config.json and FOLDER's weights (weights.h), as Hugging Face's
  * `CwmForCausalLM` writes them; values become fp32.  Fails: CWM_IO,
  * CWM_FORMAT (a tensor is missing, has another shape than the config asks
  * for, or a value that is not finite), CWM_LIMIT, CWM_NOMEM.

@@ -5,9 +5,9 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/model.h"
-#include "cwm/model/safetensors.h"
+#include "cwm/model/weights.h"
 
-enum { MAX_PATH_BYTES = 4096, MAX_NAME_BYTES = 96 };
+enum { MAX_NAME_BYTES = 96 };
 
 /* One tensor that the config asks for. */
 struct wanted {
@@ -33,10 +33,10 @@ static enum cwm_rc check_shape(const struct tensor *t, const struct wanted *w,
     return CWM_OK;
 }
 
-static enum cwm_rc load_one(const struct safetensors *file, const char *name,
+static enum cwm_rc load_one(const struct weights *weights, const char *name,
                             const struct wanted *w, struct cwm_err *err)
 {
-    const struct tensor *t = safetensors_find(file, name);
+    const struct tensor *t = weights_find(weights, name);
     enum cwm_rc rc;
     float *values;
     size_t i;
@@ -68,7 +68,7 @@ static enum cwm_rc load_one(const struct safetensors *file, const char *name,
     return CWM_OK;
 }
 
-static enum cwm_rc load_layer(const struct safetensors *file, struct model *m,
+static enum cwm_rc load_layer(const struct weights *weights, struct model *m,
                               uint32_t number, struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
@@ -93,12 +93,12 @@ static enum cwm_rc load_layer(const struct safetensors *file, struct model *m,
     for (i = 0; i < sizeof wanted / sizeof *wanted && rc == CWM_OK; i++) {
         snprintf(name, sizeof name, "model.layers.%u.%s.weight", number,
                  wanted[i].name);
-        rc = load_one(file, name, &wanted[i], err);
+        rc = load_one(weights, name, &wanted[i], err);
     }
     return rc;
 }
 
-static enum cwm_rc load_weights(const struct safetensors *file, struct model *m,
+static enum cwm_rc load_weights(const struct weights *weights, struct model *m,
                                 struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
@@ -107,17 +107,17 @@ static enum cwm_rc load_weights(const struct safetensors *file, struct model *m,
     const struct wanted norm = {NULL, 0, c->d_model, &m->norm};
     const struct wanted output = {NULL, c->vocab_size, c->d_model, &m->output};
     enum cwm_rc rc =
-        load_one(file, "model.embed_tokens.weight", &embedding, err);
+        load_one(weights, "model.embed_tokens.weight", &embedding, err);
     uint32_t i;
 
     for (i = 0; i < c->n_layers && rc == CWM_OK; i++) {
-        rc = load_layer(file, m, i, err);
+        rc = load_layer(weights, m, i, err);
     }
     if (rc == CWM_OK) {
-        rc = load_one(file, "model.norm.weight", &norm, err);
+        rc = load_one(weights, "model.norm.weight", &norm, err);
     }
     if (rc == CWM_OK && !c->is_tied) {
-        rc = load_one(file, "lm_head.weight", &output, err);
+        rc = load_one(weights, "lm_head.weight", &output, err);
     } else if (rc == CWM_OK) {
         m->output = m->embedding;
     }
@@ -160,32 +160,25 @@ static enum cwm_rc make_freqs(struct model *m, struct cwm_err *err)
 static enum cwm_rc load_into(const char *folder, struct model *m,
                              struct cwm_err *err)
 {
-    struct safetensors *file = NULL; /* owned */
-    char path[MAX_PATH_BYTES];
+    struct weights *weights = NULL; /* owned */
     enum cwm_rc rc = config_load(folder, &m->config, err);
 
     if (rc != CWM_OK) {
         return rc;
     }
-    if (snprintf(path, sizeof path, "%s/model.safetensors", folder) >=
-        (int)sizeof path) {
-        return CWM_FAIL(err, CWM_IO,
-                        "could not open '%.80s...': the name is too long",
-                        folder);
-    }
     m->layers = cwm_calloc(m->config.n_layers, sizeof *m->layers);
     if (!m->layers) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the layers");
     }
-    rc = safetensors_open(path, &file, err);
+    rc = weights_open(folder, &weights, err);
     if (rc != CWM_OK) {
         return rc;
     }
-    rc = load_weights(file, m, err);
+    rc = load_weights(weights, m, err);
     if (rc != CWM_OK) {
-        cwm_err_context(err, "%s", path);
+        cwm_err_context(err, "%s", folder);
     }
-    safetensors_close(file);
+    weights_close(weights);
     return rc == CWM_OK ? make_freqs(m, err) : rc;
 }
 

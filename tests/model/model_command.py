@@ -4,13 +4,16 @@
 
 FOLDER holds a checkpoint, expected.json and expected_logits.f32: `logits`
 must be within 2e-4 of the largest, `generate` the same tokens, in one batch
-and one by one.  Exits 77 where it is not there.
+and one by one; cut into several files with an index it must give the same
+bytes.  Exits 77 where it is not there.
 """
 import argparse
 import array
 import json
 import os
 import pathlib
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,32 @@ def logits_of(program, checkpoint, ids, folder):
     values = array.array("f")
     values.frombytes((folder / "out.f32").read_bytes())
     return values
+
+
+def shard(checkpoint, folder, n_files):
+    """The same weights in n_files, tensor by tensor in turn, and an index."""
+    data = (checkpoint / "model.safetensors").read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    tensors = json.loads(data[8:start])
+    tensors.pop("__metadata__", None)
+    headers, values = [{} for _ in range(n_files)], [b""] * n_files
+    weight_map = {}
+    for at, (name, tensor) in enumerate(sorted(tensors.items())):
+        number = at % n_files
+        begin, end = tensor["data_offsets"]
+        place = len(values[number])
+        values[number] += data[start + begin:start + end]
+        headers[number][name] = dict(
+            tensor, data_offsets=[place, len(values[number])])
+        weight_map[name] = f"model-{number}.safetensors"
+    folder.mkdir()
+    for number in range(n_files):
+        header = json.dumps(headers[number]).encode()
+        (folder / f"model-{number}.safetensors").write_bytes(
+            struct.pack("<Q", len(header)) + header + values[number])
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": weight_map}))
+    shutil.copy(checkpoint / "config.json", folder)
 
 
 def main():
@@ -61,6 +90,11 @@ def main():
         bad += not worst <= TOLERANCE
         if got != one_by_one:
             print("the batch's logits are not those of its sequences alone")
+            bad += 1
+        shard(checkpoint, folder / "sharded", 3)
+        if got != logits_of(program, folder / "sharded",
+                            expected["input_ids"], folder):
+            print("the logits of the checkpoint in three files differ")
             bad += 1
         (folder / "ids.json").write_text(
             json.dumps([expected["greedy_prompt"]] * 2))

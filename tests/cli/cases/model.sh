@@ -73,3 +73,17 @@ cp -r m nan
     tail -c +$((8 + n + 3)) m/model.safetensors
 } >nan/model.safetensors
 try cwm model info nan
+
+cp -r m parts
+mv parts/model.safetensors parts/a.safetensors
+index() {
+    echo "$1" >parts/model.safetensors.index.json
+    try cwm model info parts
+}
+index '{"weight_map": {"model.norm.weight": "a.safetensors"}}' | tail -n 1
+index '{"weight_map": {"model.norm.weight": "../m/model.safetensors"}}'
+index '{"weight_map": {"model.norm.weight": 3}}'
+index '{"weight_map": {"model.norm.weight": "b.safetensors"}}'
+index '{"weight_map": {"other": "a.safetensors"}}'
+index '{}'
+index 'no JSON'
