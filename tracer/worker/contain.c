@@ -60,12 +60,10 @@ struct contain {
     char refused[MAX_REFUSED][NAME_BYTES];
 };
 
-struct contain *contain_new(size_t max_value_bytes)
+bool contain_renew(struct contain *c, size_t max_value_bytes)
 {
-    struct contain *c = cwm_calloc(1, sizeof(*c)); /* owned */
-
-    if (!c) {
-        return NULL;
+    if (c->area) {
+        munmap(c->area, c->area_bytes);
     }
     c->max_bytes = max_value_bytes;
     c->area_bytes = sizeof(*c->area) + max_value_bytes + 1;
@@ -73,6 +71,16 @@ struct contain *contain_new(size_t max_value_bytes)
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (c->area == MAP_FAILED) {
         c->area = NULL;
+        return false;
+    }
+    return true;
+}
+
+struct contain *contain_new(size_t max_value_bytes)
+{
+    struct contain *c = cwm_calloc(1, sizeof(*c)); /* owned */
+
+    if (c && !contain_renew(c, max_value_bytes)) {
         contain_free(c);
         return NULL;
     }

@@ -16,6 +16,7 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct contain; /* opaque: contain.c */
@@ -24,6 +25,8 @@ struct value_writer;
 /* Room for texts of max_value_bytes.  NULL when memory is short. */
 struct contain *contain_new(size_t max_value_bytes);
 void contain_free(struct contain *c); /* NULL is fine */
+/* As value_writer_renew(). */
+bool contain_renew(struct contain *c, size_t max_value_bytes);
 
 /*
  * During a walk: an object that cannot be written from memory.  Outside a

@@ -21,7 +21,7 @@
 struct run {
     const struct trace_request *request; /* borrowed */
     struct record_writer records;
-    struct value_writer *values; /* owned */
+    struct value_writer *values; /* borrowed from warm.c */
     struct scope_table scopes;
     PyObject *filename; /* owned */
     PyObject *code;     /* owned: the module's */
@@ -65,7 +65,7 @@ static bool prepare(struct run *run)
 {
     const struct trace_request *request = run->request;
     run->filename = PyUnicode_FromString(PROGRAM_FILE);
-    run->values = value_writer_new(request->max_value_bytes);
+    run->values = warm_values(request->max_value_bytes);
     if (!run->filename || !run->values)
         return false;
     value_writer_set_program(run->values, request->source, request->source_len,

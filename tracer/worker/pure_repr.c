@@ -84,6 +84,14 @@ struct pure_repr *pure_repr_new(void)
     return p;
 }
 
+bool pure_repr_renew(struct pure_repr *p)
+{
+    void *area = mmap(p->area, sizeof(*p->area), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    return area != MAP_FAILED;
+}
+
 static void method_release(struct method *m)
 {
     for (size_t i = 0; i < PURE_MAX_NAMES; i++) {

@@ -8,6 +8,7 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct pure_repr; /* opaque: pure_repr.c */
@@ -15,6 +16,8 @@ struct value_writer;
 
 struct pure_repr *pure_repr_new(void);    /* NULL when memory is short */
 void pure_repr_free(struct pure_repr *p); /* NULL is fine */
+/* As value_writer_renew(). */
+bool pure_repr_renew(struct pure_repr *p);
 /* As value_writer_set_program(). */
 void pure_repr_set_program(struct pure_repr *p, const char *source,
                            size_t source_len, PyObject *filename);

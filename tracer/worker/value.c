@@ -473,6 +473,13 @@ struct value_writer *value_writer_new(size_t max_value_bytes)
     return w;
 }
 
+bool value_writer_renew(struct value_writer *w, size_t max_value_bytes)
+{
+    w->max_bytes = max_value_bytes;
+    return contain_renew(w->contain, max_value_bytes) &&
+           pure_repr_renew(w->pure_repr);
+}
+
 void value_writer_free(struct value_writer *w)
 {
     if (!w) {

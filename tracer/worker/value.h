@@ -50,6 +50,13 @@ struct value_writer *value_writer_new(size_t max_value_bytes);
 void value_writer_free(struct value_writer *w);
 
 /*
+ * Take over, in a forked process, a writer that its parent made and did not
+ * use: what it shares with scratch processes must not be shared with other
+ * runs.  False when memory is short.
+ */
+bool value_writer_renew(struct value_writer *w, size_t max_value_bytes);
+
+/*
  * For programs' classes with a __repr__ of their own: the program's text
  * (borrowed for the writer's life) and file name as in co_filename.
  */

@@ -10,18 +10,23 @@
 #include "tracer/worker/pyframe.h"
 #include "tracer/worker/settrace.h"
 #include "tracer/worker/streams.h"
+#include "tracer/worker/value.h"
 
 /* Set by the build: the interpreter that this worker was built with. */
 #ifndef CWM_PYTHON_EXE
 #error "CWM_PYTHON_EXE is not set"
 #endif
 
+/* --max-value-bytes where nothing else is asked for. */
+#define USUAL_VALUE_BYTES 65536u
+
 /* The collector's counters as a fresh interpreter has them: young objects
  * since the last collection decide when the next one comes. */
 static struct {
     int counts[3];
-    PyObject *drain; /* owned: an async function of our own */
-    PyObject *seed;  /* owned: random.seed */
+    PyObject *drain;             /* owned: an async function of our own */
+    PyObject *seed;              /* owned: random.seed */
+    struct value_writer *values; /* owned */
 } fresh;
 
 enum cwm_rc warm_python_error(const char *what, struct cwm_err *err)
@@ -102,6 +107,34 @@ static const char warm_text[] =
     "sys.argv[:] = ['main.py']\n"
     "sys.path.insert(0, '')\n";
 
+/*
+ * What programs do, done once: caches that it fills here need not be filled,
+ * page by copied page, in every run.
+ */
+static const char rehearsal_text[] =
+    "import collections, functools, random\n"
+    "class A:\n"
+    "    limit = 3\n"
+    "    def __init__(self, n):\n"
+    "        self.n = n\n"
+    "    def __repr__(self):\n"
+    "        return f'A({self.n!r})'\n"
+    "def f(s, sep=',', *rest, key=None, **more):\n"
+    "    parts = [x.strip().lower() for x in s.split(sep) if x]\n"
+    "    counts = {}\n"
+    "    for i, part in enumerate(parts):\n"
+    "        counts[part] = counts.get(part, 0) + i * 2 // 3 % 5\n"
+    "    try:\n"
+    "        parts[10 ** 6]\n"
+    "    except IndexError as e:\n"
+    "        str(e)\n"
+    "    return sorted(counts.items(), key=lambda p: -p[1]), sep.join(parts)\n"
+    "def g(n):\n"
+    "    yield from range(n)\n"
+    "for _ in range(20):\n"
+    "    f('a, b,c ,a'), list(g(3)), sum(g(3)), repr(A(1)), set('abc'), 1.5 / 2\n"
+    "    max([1, 2]), len('x'), '%d' % 3, 'x'.upper(), [1] + [2], (1,) * 2\n";
+
 static bool run_text(const char *text)
 {
     PyObject *names = PyDict_New(); /* owned */
@@ -173,6 +206,13 @@ static bool set_up_main(void)
     return fresh.seed != NULL;
 }
 
+struct value_writer *warm_values(size_t max_value_bytes)
+{
+    if (!value_writer_renew(fresh.values, max_value_bytes))
+        return NULL;
+    return fresh.values;
+}
+
 PyObject *warm_drain(PyObject *generator)
 {
     return PyObject_CallOneArg(fresh.drain, generator);
@@ -181,7 +221,12 @@ PyObject *warm_drain(PyObject *generator)
 enum cwm_rc warm_up(struct cwm_err *err)
 {
     if (!streams_prepare() || !settrace_replace() || !run_text(warm_text) ||
-        !make_drain() || !set_up_main() || !finish_note() ||
+        !make_drain() || !set_up_main() || !finish_note())
+        return warm_python_error("could not warm up", err);
+    fresh.values = value_writer_new(USUAL_VALUE_BYTES);
+    if (!fresh.values)
+        return CWM_FAIL(err, CWM_NOMEM, "no memory to warm up");
+    if (!run_text(rehearsal_text) || !warm_seed(0) ||
         !run_text("import gc\ngc.collect()\ngc.freeze()\n"))
         return warm_python_error("could not warm up", err);
     pyframe_forget_fork_hooks(PyThreadState_Get());

@@ -15,6 +15,8 @@
 #include "cwm/base/buf.h"
 #include "cwm/base/err.h"
 
+struct value_writer;
+
 /*
  * Start the interpreter.  python: path of the interpreter whose packages are
  * to be seen (a virtual environment's), or NULL for the one that the worker
@@ -33,6 +35,9 @@ bool warm_renew(void);
 
 /* random.seed(SEED).  False: a Python error is set. */
 bool warm_seed(uint64_t seed);
+
+/* The writer of values, made ahead; owned by warm.c.  NULL: no memory. */
+struct value_writer *warm_values(size_t max_value_bytes);
 
 /* A coroutine that drains an asynchronous generator (borrowed); owned. */
 PyObject *warm_drain(PyObject *generator);
