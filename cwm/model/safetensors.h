@@ -57,6 +57,15 @@ const struct tensor *safetensors_at(const struct safetensors *file, size_t i);
 const struct tensor *safetensors_find(const struct safetensors *file,
                                       const char *name);
 
+/*
+ * Write the tensors, in this order, as a file of their own: put in place as a
+ * whole, at once or not at all.  The header is padded so that values begin at
+ * a multiple of 8.  Fails: CWM_IO (then what was at `path` is still there),
+ * CWM_LIMIT, CWM_NOMEM.
+ */
+enum cwm_rc safetensors_write(const char *path, const struct tensor *tensors,
+                              size_t n, struct cwm_err *err);
+
 size_t tensor_type_bytes(enum tensor_type type);
 /* All values as fp32 into out[0..n_values). */
 void tensor_to_f32(const struct tensor *t, float *out);

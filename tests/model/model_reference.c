@@ -21,6 +21,7 @@
 
 #include "cwm/base/io.h"
 #include "cwm/model/model.h"
+#include "cwm/model/safetensors.h"
 
 static const char *folder; /* main()'s argument, for the test functions */
 
@@ -155,6 +156,39 @@ static void model__continues_greedily_as_recorded(void **state)
     model_free(m);
 }
 
+/* Written back and read again: the same bytes of weights. */
+static void model__weights_survive_a_round_trip(void **state)
+{
+    char path[] = "/tmp/model_reference.XXXXXX";
+    int fd = mkstemp(path);
+    struct safetensors *f = NULL;
+    struct safetensors *back = NULL;
+    size_t i;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(safetensors_open(path_of("model.safetensors"), &f, NULL),
+                     CWM_OK);
+    assert_int_equal(
+        safetensors_write(path, safetensors_at(f, 0), safetensors_n(f), NULL),
+        CWM_OK);
+    assert_int_equal(safetensors_open(path, &back, NULL), CWM_OK);
+    assert_int_equal(safetensors_n(back), safetensors_n(f));
+    for (i = 0; i < safetensors_n(f); i++) {
+        const struct tensor *t = safetensors_at(f, i);
+        const struct tensor *u = safetensors_find(back, t->name);
+
+        assert_non_null(u);
+        assert_int_equal(u->n_bytes, t->n_bytes);
+        assert_memory_equal(u->dims, t->dims, sizeof t->dims);
+        assert_memory_equal(u->data, t->data, t->n_bytes);
+    }
+    safetensors_close(back);
+    safetensors_close(f);
+    unlink(path);
+}
+
 static void model__refuses_what_it_has_no_words_or_room_for(void **state)
 {
     struct model_pass *pass = NULL;
@@ -180,6 +214,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model__gives_the_recorded_logits),
         cmocka_unit_test(model__continues_greedily_as_recorded),
+        cmocka_unit_test(model__weights_survive_a_round_trip),
         cmocka_unit_test(model__refuses_what_it_has_no_words_or_room_for),
     };
 

@@ -3,12 +3,15 @@
 #include "cwm/model/safetensors.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -208,6 +211,86 @@ static void safetensors__opens_a_file_and_says_what_it_cannot(void **state)
     free(file);
 }
 
+/* Names that must be escaped, no dimensions, nothing inside, odd sizes. */
+static void safetensors__writes_what_it_reads(void **state)
+{
+    static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const struct tensor tensors[] = {
+        {"z\"\\\xC3\xA9", TENSOR_BF16, 1, {3}, bytes, 3, 6},
+        {"empty", TENSOR_F32, 2, {0, 5}, bytes, 0, 0},
+        {"scalar", TENSOR_F16, 0, {0}, bytes + 6, 1, 2},
+        {"a", TENSOR_F32, 2, {1, 1}, bytes + 8, 1, 4},
+    };
+    char path[] = "/tmp/test_safetensors.XXXXXX";
+    int fd = mkstemp(path);
+    struct safetensors *f = NULL;
+    struct cwm_err err;
+    size_t i;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    if (safetensors_write(path, tensors, 4, &err) != CWM_OK ||
+        safetensors_open(path, &f, &err) != CWM_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(safetensors_n(f), 4);
+    for (i = 0; i < 4; i++) {
+        const struct tensor *t = safetensors_find(f, tensors[i].name);
+
+        assert_non_null(t);
+        assert_int_equal(t->type, tensors[i].type);
+        assert_int_equal(t->n_dims, tensors[i].n_dims);
+        assert_memory_equal(t->dims, tensors[i].dims, sizeof t->dims);
+        assert_int_equal(t->n_bytes, tensors[i].n_bytes);
+        assert_memory_equal(t->data, tensors[i].data, t->n_bytes);
+    }
+    assert_int_equal((uintptr_t)safetensors_at(f, 0)->data % 8, 0);
+    safetensors_close(f);
+    unlink(path);
+    assert_int_equal(
+        safetensors_write("/nowhere/model.safetensors", tensors, 4, &err),
+        CWM_IO);
+    assert_string_equal(err.message,
+                        "could not open '/nowhere/model.safetensors' for "
+                        "writing: No such file or directory");
+}
+
+/* A disk without room: the error is told, what was there is still there. */
+static void safetensors__keeps_the_old_file_when_there_is_no_room(void **state)
+{
+    static const uint8_t bytes[1 << 16];
+    const struct tensor t = {.name = "x",
+                             .n_dims = 1,
+                             .dims = {1 << 14},
+                             .data = bytes,
+                             .n_values = 1 << 14,
+                             .n_bytes = sizeof bytes};
+    char folder[] = "/tmp/test_safetensors.XXXXXX";
+    struct rlimit old;
+    struct rlimit small;
+    struct cwm_err err;
+    struct stat st;
+    char path[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m", folder);
+    assert_int_equal(safetensors_write(path, &t, 0, &err), CWM_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 4096;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(safetensors_write(path, &t, 1, &err), CWM_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_non_null(strstr(err.message, "could not write"));
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size < 100);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); /* nothing else was left */
+}
+
 static void safetensors__no_memory_is_an_ordinary_error(void **state)
 {
     struct safetensors *f = NULL;
@@ -227,14 +310,18 @@ static void safetensors__no_memory_is_an_ordinary_error(void **state)
 
 int main(void)
 {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors__finds_tensors_in_the_files_order),
         cmocka_unit_test(safetensors__refuses_what_does_not_fit),
         cmocka_unit_test(safetensors__refuses_a_header_that_is_none),
         cmocka_unit_test(safetensors__gives_every_kind_as_fp32),
         cmocka_unit_test(safetensors__opens_a_file_and_says_what_it_cannot),
+        cmocka_unit_test(safetensors__writes_what_it_reads),
+        cmocka_unit_test(safetensors__keeps_the_old_file_when_there_is_no_room),
         cmocka_unit_test(safetensors__no_memory_is_an_ordinary_error),
     };
 
+    sigaction(SIGXFSZ, &ignore, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
