@@ -83,6 +83,38 @@ out:
     return rc;
 }
 
+/*
+ * "Class.__f" as text outside of the class has to name it, "Class._Class__f";
+ * other names as they are.
+ */
+static void add_attribute_path(const char *name, struct cwm_buf *out)
+{
+    const char *owner = NULL; /* the part before, owner_len bytes long */
+    size_t owner_len = 0;
+
+    for (;;) {
+        size_t len = strcspn(name, ".");
+
+        while (owner_len > 0 && *owner == '_') {
+            owner++;
+            owner_len--;
+        }
+        if (owner_len > 0 && len > 2 && memcmp(name, "__", 2) == 0 &&
+            memcmp(name + len - 2, "__", 2) != 0) {
+            cwm_buf_addc(out, '_');
+            cwm_buf_add(out, owner, owner_len);
+        }
+        cwm_buf_add(out, name, len);
+        if (name[len] == '\0') {
+            return;
+        }
+        cwm_buf_addc(out, '.');
+        owner = name;
+        owner_len = len;
+        name += len + 1;
+    }
+}
+
 enum cwm_rc source_wrap_main(const struct source *s, const char *name,
                              const char *args, struct cwm_buf *out,
                              struct cwm_err *err)
@@ -100,7 +132,7 @@ enum cwm_rc source_wrap_main(const struct source *s, const char *name,
     /* The program's own last line end stays, where it has one. */
     cwm_buf_add(out, s->text, s->len);
     cwm_buf_adds(out, "\n\ndef main():\n    return ");
-    cwm_buf_adds(out, name);
+    add_attribute_path(name, out);
     cwm_buf_addc(out, '(');
     cwm_buf_adds(out, args);
     cwm_buf_adds(out, ")\n");

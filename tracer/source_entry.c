@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cwm/base/utf8.h"
+
 /* How many entries a message lists. */
 #define MAX_LISTED 10
 /* Names longer than this are neither compared nor listed in full. */
 #define MAX_COMPARED_BYTES 64
+
+/* How many bytes of a name a message shows: whole characters. */
+static int shown(const char *name)
+{
+    return (int)cwm_utf8_valid_prefix(name, strnlen(name, MAX_COMPARED_BYTES));
+}
 
 static bool is_entry(const struct source_def *d)
 {
@@ -54,7 +62,7 @@ static void list_entries(const struct source *s, const char *prefix, char *out,
             continue;
         }
         got = snprintf(out + used, size - used, "%s%.*s%s",
-                       n_listed ? ", " : "", MAX_COMPARED_BYTES, d->qualname,
+                       n_listed ? ", " : "", shown(d->qualname), d->qualname,
                        strlen(d->qualname) > MAX_COMPARED_BYTES ? "..." : "");
         if (got < 0 || (size_t)got >= size - used) {
             out[used] = '\0';
@@ -137,17 +145,17 @@ static enum cwm_rc fail_missing(const struct source *s, const char *name,
     list_entries(s, "", list, sizeof list);
     if (!list[0]) {
         return CWM_FAIL(err, CWM_USAGE,
-                        "no function '%.64s' in '%.80s', which defines none",
-                        name, s->name);
+                        "no function '%.*s' in '%.80s', which defines none",
+                        shown(name), name, s->name);
     }
     if (near) {
         return CWM_FAIL(err, CWM_USAGE,
-                        "no function '%.64s'; there are %s\n"
-                        "did you mean '%.64s'?",
-                        name, list, near);
+                        "no function '%.*s'; there are %s\n"
+                        "did you mean '%.*s'?",
+                        shown(name), name, list, shown(near), near);
     }
-    return CWM_FAIL(err, CWM_USAGE, "no function '%.64s'; there are %s", name,
-                    list);
+    return CWM_FAIL(err, CWM_USAGE, "no function '%.*s'; there are %s",
+                    shown(name), name, list);
 }
 
 static enum cwm_rc fail_class(const struct source *s,
@@ -160,17 +168,18 @@ static enum cwm_rc fail_class(const struct source *s,
     if (strlen(d->qualname) <= MAX_COMPARED_BYTES) {
         list_entries(s, prefix, list, sizeof list);
     }
-    return CWM_FAIL(
-        err, CWM_USAGE, "'%.64s' is a class, not a function%s%s", d->qualname,
-        list[0] ? "; its methods are " : ", and has no methods", list);
+    return CWM_FAIL(err, CWM_USAGE, "'%.*s' is a class, not a function%s%s",
+                    shown(d->qualname), d->qualname,
+                    list[0] ? "; its methods are " : ", and has no methods",
+                    list);
 }
 
 static enum cwm_rc fail_nested(const struct source_def *d, struct cwm_err *err)
 {
     return CWM_FAIL(err, CWM_USAGE,
-                    "'%.100s' (line %u) is made inside a function, so no call "
+                    "'%.*s' (line %u) is made inside a function, so no call "
                     "from outside can start at it",
-                    d->qualname, d->def_line);
+                    shown(d->qualname), d->qualname, d->def_line);
 }
 
 static enum cwm_rc entry_by_name(const struct source *s, const char *name,

@@ -170,6 +170,9 @@ static void set_detail(struct tracer *t, const char *text, size_t len)
 {
     if (len >= sizeof t->detail) {
         len = sizeof t->detail - 1;
+        while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
+            len--; /* text[len] goes on with a character */
+        }
     }
     memcpy(t->detail, text, len);
     t->detail[len] = '\0';
@@ -206,7 +209,8 @@ static enum cwm_rc wrap_main(struct tracer *t, const struct trace_job *job,
 
 /*
  * Find the entry and set *plan.  CWM_USAGE: there is no such entry, err says
- * which there are.  CWM_FORMAT: the arguments do not parse.
+ * which there are.  CWM_FORMAT, CWM_LIMIT: the arguments do not parse, or are
+ * too large or too deep to be parsed.
  */
 static enum cwm_rc make_plan(struct tracer *t, const struct trace_job *job,
                              struct plan *plan, struct cwm_err *err)
@@ -507,6 +511,37 @@ static void fill_summary(struct tracer *t, const struct trace_job *job,
     result->reader = t->reader;
 }
 
+/*
+ * A name may be defined in each branch of an `if`; the plan has the last one.
+ * Which one was called says the first frame: the context's marker follows it.
+ */
+static enum cwm_rc follow_entry(struct tracer *t, struct plan *plan,
+                                struct cwm_err *err)
+{
+    struct trace_frame frame = {.line = 0};
+    bool more = false;
+    size_t n;
+    const struct source_def *defs = source_defs(t->source, &n);
+    enum cwm_rc rc = trace_reader_next(t->reader, &frame, &more, err);
+
+    trace_reader_rewind(t->reader);
+    if (rc != CWM_OK || !more || frame.event != TRACE_CALL) {
+        return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct source_def *d = &defs[i];
+
+        if (d->def_line != plan->entry_line && d->first_line <= frame.line &&
+            frame.line <= d->def_line &&
+            strcmp(d->qualname, plan->entry) == 0) {
+            plan->entry_line = d->def_line;
+            cwm_buf_clear(&t->context);
+            return make_context(t, plan, err);
+        }
+    }
+    return CWM_OK;
+}
+
 /* With t->source there: find the entry, run, judge. */
 static enum cwm_rc run_source(struct tracer *t, const struct trace_job *job,
                               const volatile int *cancel,
@@ -520,7 +555,7 @@ static enum cwm_rc run_source(struct tracer *t, const struct trace_job *job,
     if (rc == CWM_USAGE) {
         return settle_no_entry(t, job, &why, cancel, result, err);
     }
-    if (rc == CWM_FORMAT) {
+    if (is_about_the_text(rc)) {
         return settle(t, TRACE_VERDICT_BAD_ARGS, &why, result, err);
     }
     if (rc != CWM_OK) {
@@ -533,6 +568,9 @@ static enum cwm_rc run_source(struct tracer *t, const struct trace_job *job,
     rc = make_context(t, &plan, err);
     if (rc == CWM_OK) {
         rc = run_plan(t, &plan, cancel, &result->kernel, err);
+    }
+    if (rc == CWM_OK && plan.entry) {
+        rc = follow_entry(t, &plan, err);
     }
     if (rc == CWM_OK) {
         judge(t, result);

@@ -203,7 +203,7 @@ static void on_call(PyFrameObject *frame)
         return;
     bool is_start = pyframe_is_start(frame);
     if (hook.state == HOOK_WAITING) {
-        if (scope != hook.config.entry || !is_start)
+        if (!scope->is_entry || !is_start)
             return;
         hook.state = HOOK_RECORDING;
     }

@@ -3,7 +3,7 @@
  * hook.h -- the trace function: the interpreter's events become records.
  *
  * A C-level trace function without an object, so that sys.gettrace() stays
- * None.  Recording begins when the entry's scope is called and ends when it
+ * None.  Recording begins when an entry's scope is called and ends when it
  * is left for good; in between, every event of a scope of the program's text
  * is recorded, on the main thread.
  *
@@ -27,7 +27,6 @@ struct hook_config {
     struct record_writer *records;    /* borrowed */
     struct value_writer *values;      /* borrowed */
     const struct scope_table *scopes; /* borrowed */
-    const struct scope *entry;        /* borrowed */
     uint32_t entry_line; /* a script's call event stands there; 0: as told */
     uint64_t max_frames;
     size_t max_value_bytes;

@@ -80,20 +80,19 @@ static bool prepare(struct run *run)
 
 /* ---- running ---- */
 
-static bool start_hook(struct run *run, const struct scope *entry)
+static bool start_hook(struct run *run)
 {
     const struct trace_request *request = run->request;
     struct hook_config config = {
         .records = &run->records,
         .values = run->values,
         .scopes = &run->scopes,
-        .entry = entry,
         .max_frames = request->max_frames,
         .max_value_bytes = request->max_value_bytes,
     };
     if (!request->traced)
         return true;
-    if (entry->is_module)
+    if (!request->entry_len)
         config.entry_line =
             request->entry_line
                 ? (uint32_t)request->entry_line
@@ -106,13 +105,37 @@ static bool start_hook(struct run *run, const struct scope *entry)
 
 static PyObject *run_script(struct run *run)
 {
-    const struct scope *entry =
-        scope_find(&run->scopes, (PyCodeObject *)run->code);
-    if (!start_hook(run, entry))
+    struct scope *module = scope_find(&run->scopes, (PyCodeObject *)run->code);
+    if (module)
+        module->is_entry = true;
+    if (!start_hook(run))
         return PyErr_NoMemory();
     PyObject *result = PyEval_EvalCode(run->code, run->names, run->names);
     hook_end();
     return result;
+}
+
+/*
+ * The name that `name` has as an attribute when it is defined in the body of
+ * the class `owner` (none: owner_len 0): private names carry the class's.
+ */
+static PyObject *attribute_name(const char *owner, size_t owner_len,
+                                const char *name, size_t len)
+{
+    while (owner_len > 0 && *owner == '_') {
+        owner++;
+        owner_len--;
+    }
+    PyObject *plain = PyUnicode_DecodeUTF8(name, (Py_ssize_t)len, NULL);
+    if (!plain || owner_len == 0 || len < 3 || memcmp(name, "__", 2) != 0 ||
+        memcmp(name + len - 2, "__", 2) == 0)
+        return plain;
+    PyObject *class = PyUnicode_DecodeUTF8(owner, (Py_ssize_t)owner_len, NULL);
+    PyObject *mangled =
+        class ? PyUnicode_FromFormat("_%U%U", class, plain) : NULL;
+    Py_XDECREF(class);
+    Py_DECREF(plain);
+    return mangled;
 }
 
 /* NAME or NAME.NAME: by attributes, as a caller in the program would. */
@@ -120,11 +143,13 @@ static PyObject *resolve_entry(struct run *run)
 {
     const char *at = run->request->entry;
     const char *end = at + run->request->entry_len;
+    const char *owner = at; /* the part before, of owner_len bytes */
+    size_t owner_len = 0;
     PyObject *object = NULL; /* owned */
     while (at < end) {
         const char *dot = memchr(at, '.', (size_t)(end - at));
         size_t len = dot ? (size_t)(dot - at) : (size_t)(end - at);
-        PyObject *name = PyUnicode_DecodeUTF8(at, (Py_ssize_t)len, NULL);
+        PyObject *name = attribute_name(owner, owner_len, at, len);
         PyObject *next = NULL;
         if (name && object) {
             next = PyObject_GetAttr(object, name);
@@ -139,21 +164,47 @@ static PyObject *resolve_entry(struct run *run)
         object = next;
         if (!object)
             return NULL;
+        owner = at;
+        owner_len = len;
         at += len + 1;
     }
     return object;
 }
 
-static const struct scope *entry_scope(const struct run *run)
+/*
+ * The program's function behind `entry`, where it can be told without running
+ * anything: the function itself, a method's, or what functools.wraps() noted.
+ */
+static const struct scope *function_scope(const struct run *run,
+                                          PyObject *entry)
 {
-    const char *name = run->request->entry;
-    size_t len = run->request->entry_len;
-    const char *dot = memrchr(name, '.', len);
-    if (dot) {
-        len -= (size_t)(dot + 1 - name);
-        name = dot + 1;
+    /* Each wrapper was made around an older one; a program may still make a
+     * circle of them. */
+    for (int depth = 0; entry && depth < 100; depth++) {
+        if (PyMethod_Check(entry))
+            entry = PyMethod_GET_FUNCTION(entry);
+        if (!PyFunction_Check(entry))
+            return NULL;
+        const struct scope *scope = scope_find(
+            &run->scopes, (PyCodeObject *)PyFunction_GET_CODE(entry));
+        if (scope && scope->is_entry)
+            return scope;
+        PyObject *names = ((PyFunctionObject *)entry)->func_dict;
+        entry = names ? PyDict_GetItemString(names, "__wrapped__") : NULL;
     }
-    return scope_find_def(&run->scopes, name, len, run->request->entry_line);
+    return NULL;
+}
+
+/* Where the trace may begin; false: the text has no such function. */
+static bool mark_entry(const struct run *run, PyObject *entry)
+{
+    if (scope_mark_entries(&run->scopes, run->request->entry,
+                           run->request->entry_len) == 0)
+        return false;
+    const struct scope *only = function_scope(run, entry);
+    if (only)
+        scope_mark_only(&run->scopes, only);
+    return true;
 }
 
 /* (args, kwargs) of the request's argument text, or NULL with an error. */
@@ -209,9 +260,8 @@ static PyObject *drive(PyObject *result)
     return driven;
 }
 
-static bool has_to_be_driven(PyObject *result, const struct scope *entry)
+static bool has_to_be_driven(PyObject *result, int flags)
 {
-    int flags = entry->code->co_flags;
     return ((flags & CO_GENERATOR) && PyGen_CheckExact(result)) ||
            ((flags & CO_COROUTINE) && PyCoro_CheckExact(result)) ||
            ((flags & CO_ASYNC_GENERATOR) && PyAsyncGen_CheckExact(result));
@@ -219,17 +269,16 @@ static bool has_to_be_driven(PyObject *result, const struct scope *entry)
 
 static PyObject *call_entry(struct run *run, PyObject *entry, PyObject *pair)
 {
-    const struct scope *scope = entry_scope(run);
-    if (!scope) {
+    if (!mark_entry(run, entry)) {
         run->ending.reason = TRACE_END_NO_ENTRY;
         PyErr_SetString(PyExc_NameError, "no such function in the text");
         return NULL;
     }
-    if (!start_hook(run, scope))
+    if (!start_hook(run))
         return PyErr_NoMemory();
     PyObject *result = PyObject_Call(entry, PyTuple_GET_ITEM(pair, 0),
                                      PyTuple_GET_ITEM(pair, 1));
-    if (result && has_to_be_driven(result, scope))
+    if (result && has_to_be_driven(result, scope_entry_flags(&run->scopes)))
         result = drive(result);
     else if (!result && hook_is_listening() && !hook_saw_call() &&
              PyErr_ExceptionMatches(PyExc_TypeError))

@@ -159,25 +159,33 @@ void scope_table_release(struct scope_table *t)
     *t = (struct scope_table){0};
 }
 
-struct scope *scope_find_def(const struct scope_table *t, const char *name,
-                             size_t name_len, uint64_t line)
+size_t scope_mark_entries(const struct scope_table *t, const char *qualname,
+                          size_t len)
 {
-    struct scope *best = NULL;
+    size_t n = 0;
     for (size_t i = 0; i < t->n_slots; i++) {
         struct scope *s = t->slots[i];
-        /* Private names are mangled in attributes, not in co_name. */
-        if (!s || s->is_namespace || s->qualname_len < name_len ||
-            memcmp(s->qualname + s->qualname_len - name_len, name, name_len) !=
-                0)
+        if (!s || s->is_namespace || s->qualname_len != len ||
+            memcmp(s->qualname, qualname, len) != 0)
             continue;
-        if (s->qualname_len > name_len &&
-            s->qualname[s->qualname_len - name_len - 1] != '.')
-            continue;
-        /* A decorated function starts at its first decorator. */
-        uint64_t first = (uint64_t)s->code->co_firstlineno;
-        if (first <= line &&
-            (!best || first > (uint64_t)best->code->co_firstlineno))
-            best = s;
+        s->is_entry = true;
+        n++;
     }
-    return best;
+    return n;
+}
+
+void scope_mark_only(const struct scope_table *t, const struct scope *only)
+{
+    for (size_t i = 0; i < t->n_slots; i++)
+        if (t->slots[i] && t->slots[i] != only)
+            t->slots[i]->is_entry = false;
+}
+
+int scope_entry_flags(const struct scope_table *t)
+{
+    int flags = 0;
+    for (size_t i = 0; i < t->n_slots; i++)
+        if (t->slots[i] && t->slots[i]->is_entry)
+            flags |= t->slots[i]->code->co_flags;
+    return flags;
 }

@@ -31,6 +31,7 @@ struct scope {
     uint32_t func_id;  /* SCOPE_NO_ID until it is in the stream */
     bool is_namespace; /* class body or module: names live in a mapping */
     bool is_module;
+    bool is_entry; /* a trace begins when it is called */
     uint32_t n_slots;
     struct pyframe_slot_info *slots; /* owned, n_slots */
     uint32_t *name_ids;              /* owned, n_slots; SCOPE_NO_ID */
@@ -64,12 +65,16 @@ static inline struct scope *scope_find(const struct scope_table *t,
 }
 
 /*
- * The scope of the function NAME (bytes, the last part of a dotted name)
- * whose `def` stands on `line`: the one of that name that starts nearest
- * before it.  NULL when there is none.
+ * Mark every function of that qualified name as an entry: a name may be
+ * defined in each branch of an `if`, and only running it tells which one is
+ * called.  Returns how many there are.
  */
-struct scope *scope_find_def(const struct scope_table *t, const char *name,
-                             size_t name_len, uint64_t line);
+size_t scope_mark_entries(const struct scope_table *t, const char *qualname,
+                          size_t len);
+/* Of those that are marked none but `only` stays so. */
+void scope_mark_only(const struct scope_table *t, const struct scope *only);
+/* The CO_* flags that any of the entries has. */
+int scope_entry_flags(const struct scope_table *t);
 
 /*
  * The UTF-8 of a str with lone surrogates kept, in malloc'ed memory
