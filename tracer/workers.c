@@ -153,9 +153,13 @@ static enum cwm_rc take_paths(const json_t *object, struct worker_program *w,
     for (size_t i = 0; w->read_paths && i < n; i++) {
         const char *path = json_string_value(json_array_get(array, i));
 
-        w->read_paths[i] = path ? cwm_strdup(path) : NULL;
+        if (!path) {
+            return CWM_FAIL(err, CWM_FORMAT,
+                            "a worker's read path %zu is no text", i);
+        }
+        w->read_paths[i] = cwm_strdup(path);
         if (!w->read_paths[i]) {
-            return CWM_FAIL(err, CWM_FORMAT, "could not take a worker's paths");
+            return CWM_FAIL(err, CWM_NOMEM, "could not take a worker's paths");
         }
     }
     return w->read_paths
@@ -340,7 +344,8 @@ static enum cwm_rc ask_interpreter(const char *typed, struct interpreter *it,
     }
     cwm_buf_init(&out, MAX_ANSWER_BYTES);
     rc = run_program(argv, true, ASK_TIMEOUT_MS, &out, err);
-    if (rc != CWM_OK || !out.data || !read_interpreter(out.data, it)) {
+    if (rc != CWM_NOMEM &&
+        (rc != CWM_OK || !out.data || !read_interpreter(out.data, it))) {
         rc = CWM_FAIL(err, CWM_USAGE,
                       "cannot use '%s' as the interpreter: it does not answer "
                       "as a Python does",
