@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pure_recipe.h -- a __repr__ or __str__ as a list of steps.  Internal to
- * pure_repr.c and pure_compile.c.
+ * pure_*.c.
  *
  * Format: fixed arrays, so that it can be handed over in shared memory.  Every
  * text lies in `pool`, NUL-terminated, and is named by its offset there.
@@ -16,10 +16,15 @@
 #include <stdint.h>
 
 /* Methods that need more are contained; what classes define is far below. */
-#define PURE_MAX_OPS    64
+#define PURE_MAX_OPS    128
 #define PURE_MAX_NAMES  32
 #define PURE_MAX_PATH   4
 #define PURE_POOL_BYTES 4096
+#define PURE_MAX_VARS   8
+#define PURE_MAX_LOOPS  4
+
+/* As a path's root; others are variables. */
+#define PURE_SELF 0xFF
 
 enum pure_code {
     PURE_END,
@@ -36,6 +41,18 @@ enum pure_code {
     PURE_JOIN,   /* text.join(item as `how` says, for each of path) */
     PURE_UNLESS, /* go to `jump` unless path is as `test` says */
     PURE_JUMP,
+    PURE_SET,      /* variable `how` = path */
+    PURE_SEPARATE, /* text, but for the first time */
+    PURE_FOR,      /* begin loop `how` over path, items as `test` says */
+    PURE_NEXT,     /* variable `var` (and the next) = item; `jump` at its end */
+    PURE_GIVE_UP,  /* what comes now may have effects */
+};
+
+enum pure_items {
+    PURE_ITEMS,       /* of a list or tuple, keys of a dict */
+    PURE_DICT_KEYS,   /* d.keys() */
+    PURE_DICT_VALUES, /* d.values() */
+    PURE_DICT_ITEMS,  /* d.items(), into two variables */
 };
 
 enum pure_test {
@@ -61,11 +78,15 @@ enum pure_builtin {
 };
 
 struct pure_op {
-    uint8_t code; /* enum pure_code */
-    uint8_t how;  /* JOIN: enum pure_code; UNLESS: enum pure_test */
+    uint8_t code;  /* enum pure_code */
+    uint8_t how;   /* JOIN: enum pure_code; UNLESS: enum pure_test; SET: a
+                      variable; FOR, NEXT: a loop */
+    uint8_t items; /* FOR: enum pure_items */
+    uint8_t var;   /* NEXT: the first variable */
+    uint8_t root;  /* of the path: PURE_SELF or a variable */
     uint8_t n_path;
     bool no_tuple;               /* "..." % path, where a tuple has its own */
-    uint8_t path[PURE_MAX_PATH]; /* names, from self on */
+    uint8_t path[PURE_MAX_PATH]; /* names, from the root on */
     uint16_t text;               /* offset in the pool */
     uint16_t text_len;           /* bytes */
     uint16_t jump;               /* an op */
@@ -76,6 +97,7 @@ struct pure_recipe {
     uint32_t builtins; /* used: 1u << enum pure_builtin */
     uint16_t n_ops;
     uint16_t n_names;
+    bool has_state; /* variables, loops or parts */
     uint16_t pool_len;
     struct pure_op ops[PURE_MAX_OPS];
     uint16_t names[PURE_MAX_NAMES]; /* offsets in the pool */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pure_repr.c -- see pure_repr.h: which methods have recipes, and what a recipe
- * gives.
+ * pure_repr.c -- see pure_repr.h: which methods have recipes, and whether they
+ * hold now; pure_run.c follows them.
  *
  * A recipe is made when a method is met for the first time, in a scratch
  * process: parsing makes objects that the collector counts, which the program
@@ -17,40 +17,13 @@
 #include "cwm/base/alloc.h"
 #include "sandbox/jail.h"
 #include "tracer/worker/contain.h"
-#include "tracer/worker/pure_recipe.h"
+#include "tracer/worker/pure_method.h"
 #include "tracer/worker/value_attr.h"
 #include "tracer/worker/value_hold.h"
 #include "tracer/worker/value_walk.h"
 
-/* Methods of one program; a program with more has them contained. */
-#define MAX_METHODS 64
 /* Parsing the longest programs takes less. */
 #define COMPILE_CPU_MS 1000
-
-/* A method that was looked at. */
-struct method {
-    /* What it is known by: addresses, and a line. */
-    const PyCodeObject *code;
-    const PyObject *consts;
-    const PyObject *code_names;
-    int line;
-    struct pure_recipe *recipe;      /* owned; NULL: not pure */
-    PyObject *names[PURE_MAX_NAMES]; /* owned, interned */
-    PyObject *formats[PURE_MAX_OPS]; /* owned; NULL for ops without */
-};
-
-struct pure_repr {
-    const char *source;    /* borrowed */
-    PyObject *filename;    /* borrowed */
-    PyObject *name_repr;   /* owned */
-    PyObject *name_str;    /* owned */
-    PyObject *name_format; /* owned */
-    /* What the builtins' names stand for; owned. */
-    PyObject *builtins[PURE_N_BUILTINS];
-    struct pure_recipe *area; /* owned: shared memory */
-    size_t n_methods;
-    struct method methods[MAX_METHODS];
-};
 
 static const char *const builtin_names[PURE_N_BUILTINS] = {
 #define BUILTIN_NAME(id, name) name,
@@ -132,6 +105,21 @@ void pure_repr_set_program(struct pure_repr *p, const char *source,
 
 /* ---- making a recipe ---- */
 
+/* Variables and loops are there. */
+static bool is_sound_op(const struct pure_op *op)
+{
+    if (op->root != PURE_SELF && op->root >= PURE_MAX_VARS) {
+        return false;
+    }
+    if (op->code == PURE_SET) {
+        return op->how < PURE_MAX_VARS;
+    }
+    if (op->code == PURE_FOR || op->code == PURE_NEXT) {
+        return op->how < PURE_MAX_LOOPS && op->var + 1 < PURE_MAX_VARS;
+    }
+    return true;
+}
+
 /* The offsets are in the pool; the process that wrote them ran no code of the
  * program's, but its memory was the program's to spoil. */
 static bool is_sound(const struct pure_recipe *r)
@@ -150,7 +138,7 @@ static bool is_sound(const struct pure_recipe *r)
         const struct pure_op *op = &r->ops[i];
 
         if (op->n_path > PURE_MAX_PATH || op->jump >= r->n_ops ||
-            (size_t)op->text + op->text_len > r->pool_len) {
+            !is_sound_op(op) || (size_t)op->text + op->text_len > r->pool_len) {
             return false;
         }
         for (size_t k = 0; k < op->n_path; k++) {
@@ -295,312 +283,12 @@ static bool builtins_are_plain(const struct pure_repr *p,
     return true;
 }
 
-/* ---- following it ---- */
-
-static void open_text(struct value_writer *w, PyObject *value);
-
-/* self.a.b; NULL with the walk failed. */
-static PyObject *follow_path(struct value_writer *w, const struct method *m,
-                             const struct pure_op *op, PyObject *self)
-{
-    PyObject *at = self;
-
-    for (size_t i = 0; i < op->n_path; i++) {
-        switch (value_plain_attr(at, m->names[op->path[i]], &at)) {
-        case VALUE_ATTR_FOUND:
-            break;
-        case VALUE_ATTR_MISSING:
-            value_fail(w, VALUE_FAILED);
-            return NULL;
-        case VALUE_ATTR_UNSAFE:
-        default:
-            value_fail(w, VALUE_UNSAFE);
-            return NULL;
-        }
-    }
-    if (op->no_tuple && PyTuple_Check(at)) {
-        value_fail(w, VALUE_UNSAFE);
-        return NULL;
-    }
-    return at;
-}
-
-/* format(value, spec) of the built-in kinds whose format() is their own. */
-static void put_formatted(struct value_writer *w, PyObject *value,
-                          PyObject *spec)
-{
-    struct value_hold hold;
-    PyObject *text; /* owned */
-
-    if (!PyLong_CheckExact(value) && !PyFloat_CheckExact(value) &&
-        !PyUnicode_CheckExact(value)) {
-        value_fail(w, VALUE_UNSAFE);
-        return;
-    }
-    value_hold_begin(&hold, w->depth);
-    text = PyObject_Format(value, spec);
-    if (text) {
-        value_put_raw_str(w, text);
-    } else {
-        PyErr_Clear();
-        value_fail(w, VALUE_FAILED);
-    }
-    Py_XDECREF(text);
-    value_hold_end(&hold);
-}
-
-/* format(value) */
-static void open_format(struct value_writer *w, PyObject *value)
-{
-    const struct pure_repr *p = w->pure_repr;
-
-    if (PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
-        PyUnicode_CheckExact(value) || PyBool_Check(value) ||
-        value_type_lookup(Py_TYPE(value), p->name_format) ==
-            value_type_lookup(&PyBaseObject_Type, p->name_format)) {
-        open_text(w, value);
-    } else {
-        value_fail(w, VALUE_UNSAFE);
-    }
-}
-
-static void put_len(struct value_writer *w, PyObject *value)
-{
-    Py_ssize_t n = 0;
-
-    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
-        n = Py_SIZE(value);
-    } else if (PyDict_CheckExact(value)) {
-        n = PyDict_GET_SIZE(value);
-    } else if (PyUnicode_CheckExact(value)) {
-        n = PyUnicode_GET_LENGTH(value);
-    } else if (PyAnySet_CheckExact(value)) {
-        n = PySet_GET_SIZE(value);
-    } else {
-        value_fail(w, VALUE_UNSAFE);
-        return;
-    }
-    value_put_u64(&w->out, (uint64_t)n, false);
-}
-
-/* Truth of the kinds that have no say in it; 1, 0, -1 for others. */
-static int truth(PyObject *value)
-{
-    const PyTypeObject *type = Py_TYPE(value);
-
-    if (value == Py_None || value == Py_False) {
-        return 0;
-    }
-    if (PyLong_CheckExact(value) || PyBool_Check(value)) {
-        uint64_t magnitude;
-        bool negative;
-
-        return !compat_long_small(value, &magnitude, &negative) ||
-               magnitude != 0;
-    }
-    if (PyFloat_CheckExact(value)) {
-        return !(PyFloat_AS_DOUBLE(value) == 0.0);
-    }
-    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
-        return Py_SIZE(value) != 0;
-    }
-    if (PyUnicode_CheckExact(value)) {
-        return PyUnicode_GET_LENGTH(value) != 0;
-    }
-    if (PyDict_CheckExact(value)) {
-        return PyDict_GET_SIZE(value) != 0;
-    }
-    if ((type->tp_as_number && type->tp_as_number->nb_bool) ||
-        (type->tp_as_mapping && type->tp_as_mapping->mp_length) ||
-        (type->tp_as_sequence && type->tp_as_sequence->sq_length)) {
-        return -1;
-    }
-    return 1;
-}
-
-/* 1 when the value is as the test says, 0 when not, -1 when nobody knows. */
-static int holds(PyObject *value, uint8_t test)
-{
-    int is_true;
-
-    if (test == PURE_IS_NONE) {
-        return value == Py_None;
-    }
-    if (test == PURE_IS_NOT_NONE) {
-        return value != Py_None;
-    }
-    is_true = truth(value);
-    if (is_true < 0) {
-        return -1;
-    }
-    return test == PURE_IS_TRUE ? is_true : !is_true;
-}
-
-/* f->data: the method; f->state: the op. */
-static PyObject *join_step(struct value_writer *w, struct value_frame *f)
-{
-    const struct method *m = f->data;
-    const struct pure_op *op = &m->recipe->ops[f->state];
-    PyObject *items = f->object;
-    Py_ssize_t n = Py_SIZE(items);
-    PyObject *item;
-
-    if (f->at >= n) {
-        return value_pop(w);
-    }
-    item = PyList_Check(items) ? PyList_GET_ITEM(items, f->at)
-                               : PyTuple_GET_ITEM(items, f->at);
-    if (f->at++ > 0) {
-        value_put(&w->out, m->recipe->pool + op->text, op->text_len);
-    }
-    switch (op->how) {
-    case PURE_REPR:
-        return item;
-    case PURE_STR:
-        open_text(w, item);
-        return NULL;
-    case PURE_FORMAT:
-        open_format(w, item);
-        return NULL;
-    default:
-        if (PyUnicode_CheckExact(item)) {
-            value_put_raw_str(w, item);
-        } else {
-            value_fail(w, VALUE_UNSAFE);
-        }
-        return NULL;
-    }
-}
-
-static void open_join(struct value_writer *w, const struct method *m,
-                      size_t op_at, PyObject *items)
-{
-    struct value_frame *f;
-
-    if (!PyList_CheckExact(items) && !PyTuple_CheckExact(items)) {
-        value_fail(w, VALUE_UNSAFE);
-        return;
-    }
-    f = value_push(w, items, join_step, 0);
-    if (f) {
-        memcpy(&f->data, &m, sizeof(m));
-        f->state = (uint32_t)op_at;
-    }
-}
-
-/* An op whose value is there; the child to be shown by repr(), or NULL. */
-static PyObject *show(struct value_writer *w, const struct method *m,
-                      size_t op_at, PyObject *value)
-{
-    const struct pure_op *op = &m->recipe->ops[op_at];
-
-    switch (op->code) {
-    case PURE_REPR:
-        return value;
-    case PURE_STR:
-        open_text(w, value);
-        break;
-    case PURE_FORMAT:
-        if (m->formats[op_at]) {
-            put_formatted(w, value, m->formats[op_at]);
-        } else {
-            open_format(w, value);
-        }
-        break;
-    case PURE_NUMBER:
-        if (PyUnicode_CheckExact(value)) {
-            value_fail(w, VALUE_UNSAFE);
-        } else {
-            put_formatted(w, value, m->formats[op_at]);
-        }
-        break;
-    case PURE_LEN:
-        put_len(w, value);
-        break;
-    case PURE_JOIN:
-        open_join(w, m, op_at, value);
-        break;
-    case PURE_INT:
-        if (PyLong_CheckExact(value)) {
-            return value;
-        }
-        value_fail(w, VALUE_UNSAFE);
-        break;
-    case PURE_RAW:
-    default:
-        if (PyUnicode_CheckExact(value)) {
-            value_put_raw_str(w, value);
-        } else {
-            value_fail(w, VALUE_UNSAFE);
-        }
-        break;
-    }
-    return NULL;
-}
-
-static void put_class_name(struct value_writer *w, PyTypeObject *type,
-                           bool is_qualified)
-{
-    if (!value_class_is_plain(type) || !value_type_names_are_plain(type)) {
-        value_fail(w, VALUE_UNSAFE);
-    } else if (is_qualified) {
-        value_put_raw_str(w, ((PyHeapTypeObject *)type)->ht_qualname);
-    } else {
-        value_put_type_name(&w->out, type);
-    }
-}
-
-/* f->data: the method; f->at: the next op. */
-static PyObject *recipe_step(struct value_writer *w, struct value_frame *f)
-{
-    const struct method *m = f->data;
-    PyObject *self = f->object;
-    PyObject *value;
-    int is_so;
-
-    while (!value_stopped(w)) {
-        size_t at = (size_t)f->at++;
-        const struct pure_op *op = &m->recipe->ops[at];
-
-        switch (op->code) {
-        case PURE_END:
-            return value_pop(w);
-        case PURE_TEXT:
-            value_put(&w->out, m->recipe->pool + op->text, op->text_len);
-            break;
-        case PURE_JUMP:
-            f->at = op->jump;
-            break;
-        case PURE_CLASS_NAME:
-        case PURE_CLASS_QUALNAME:
-            put_class_name(w, Py_TYPE(self), op->code == PURE_CLASS_QUALNAME);
-            break;
-        case PURE_UNLESS:
-            value = follow_path(w, m, op, self);
-            is_so = value ? holds(value, op->how) : -1;
-            if (is_so < 0) {
-                value_fail(w, VALUE_UNSAFE);
-            } else if (!is_so) {
-                f->at = op->jump;
-            }
-            break;
-        default:
-            value = follow_path(w, m, op, self);
-            /* What show() opens may move the frames. */
-            return value ? show(w, m, at, value) : NULL;
-        }
-    }
-    return NULL;
-}
-
-/* Follow the method's recipe; false when it has none that holds now. */
-static bool open_method(struct value_writer *w, PyObject *value,
-                        PyObject *method)
+bool pure__open_method(struct value_writer *w, PyObject *value,
+                       PyObject *method)
 {
     struct pure_repr *p = w->pure_repr;
     PyFunctionObject *function = (PyFunctionObject *)method;
     struct method *m;
-    struct value_frame *f;
 
     if (!method || !PyFunction_Check(method)) {
         return false;
@@ -610,26 +298,8 @@ static bool open_method(struct value_writer *w, PyObject *value,
         !builtins_are_plain(p, function, m->recipe->builtins)) {
         return false;
     }
-    f = value_push(w, value, recipe_step, 1 + VALUE_PYTHON_LEVELS);
-    if (f) {
-        f->data = m;
-    }
+    pure__run(w, value, m);
     return true;
-}
-
-/* str(value) */
-static void open_text(struct value_writer *w, PyObject *value)
-{
-    PyTypeObject *type = Py_TYPE(value);
-    struct pure_repr *p = w->pure_repr;
-
-    if (type->tp_str == PyUnicode_Type.tp_str) {
-        value_put_raw_str(w, value);
-    } else if (!type->tp_str || type->tp_str == PyBaseObject_Type.tp_str) {
-        value_open(w, value);
-    } else if (!open_method(w, value, value_type_lookup(type, p->name_str))) {
-        value_fail(w, VALUE_UNSAFE);
-    }
 }
 
 void pure_repr_open(struct value_writer *w, PyObject *value)
@@ -645,7 +315,7 @@ void pure_repr_open(struct value_writer *w, PyObject *value)
         value_library_open(w, value, (PyFunctionObject *)method)) {
         return;
     }
-    if (!open_method(w, value, method)) {
+    if (!pure__open_method(w, value, method)) {
         contain_open(w, value);
     }
 }

@@ -510,6 +510,7 @@ void value_start(struct value_writer *w, uint8_t *dst)
     w->depth = 0;
     w->depth_max = repr_depth_max();
     w->n_frames = 0;
+    w->n_states = 0;
 }
 
 /* Cuts a text that is too long; its length. */
@@ -539,6 +540,10 @@ size_t value_render(struct value_writer *w, PyObject *value, uint8_t *dst,
     (void)capacity;
     value_start(w, dst);
     value_walk(w, value);
+    /* Cut inside a loop: whether that ends is not known. */
+    if (w->out.full && w->n_states > 0) {
+        value_fail(w, VALUE_UNSAFE);
+    }
     if (w->status == VALUE_UNSAFE) {
         value_start(w, dst);
         contain_walk(w, value);

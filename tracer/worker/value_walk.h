@@ -74,6 +74,7 @@ struct value_writer {
     uint32_t depth_max; /* what an interpreter with a bare stack allows */
     struct value_frame *frames; /* owned */
     size_t n_frames;
+    size_t n_states; /* recipes with variables or loops among the frames */
     size_t frames_capacity;
     size_t max_bytes;
     struct value_kind kinds[VALUE_KIND_SLOTS];

@@ -170,6 +170,144 @@ class Data:
     node: object
 
 
+class LinkedList(Base):
+    def __repr__(self):
+        """Nodes by an attribute walk."""
+        text = ""
+        node = self.head
+        while node:
+            text += f"<{node.value}> ---> "
+            node = node.next
+        text += "<END>"
+        return text
+
+
+class LinkedParts(Base):
+    def __repr__(self) -> str:
+        parts: list = []
+        node = self.head
+        while node is not None:
+            parts.append(repr(node.value))
+            node = node.next
+        return "List([" + ", ".join(parts) + "])"
+
+
+class FromSelf(Base):
+    def __repr__(self):
+        text = f"{self.value}"
+        here = self
+        while here.next is not None:
+            here = here.next
+            text = text + "," + str(here.value)
+        return f"({text}) of {self.value!r}{here.value}"
+
+
+class Early(Base):
+    def __repr__(self):
+        if self.items is None:
+            return "Early()"
+        elif not self.items:
+            return f"{self.__class__.__name__}(empty)"
+        out = [str(self.a), "b"]
+        for x in self.items:
+            if x is None:
+                continue
+            if not x:
+                break
+            out.append(f"{x!r}:")
+        return f"{self.a}[{'; '.join(out)}]"
+
+
+class Matrix(Base):
+    def __str__(self):
+        text = "Matrix of " + str(len(self.rows)) + "\n"
+        for row in self.rows:
+            text += "["
+            for cell in row:
+                text += str(cell) + " "
+            text += "]\n"
+        return text
+
+    def __repr__(self):
+        return str(self)
+
+
+class Rows(Base):
+    def __repr__(self):
+        lines = []
+        for row in self.rows:
+            lines.append(" ".join(str(x) for x in row))
+        return "\n".join(lines)
+
+
+class Dicts(Base):
+    def __repr__(self):
+        s = ''
+        for key, value in self.d.items():
+            s += f"{key}={value!r};"
+        for key in self.d:
+            s += str(key)
+        for value in self.d.values():
+            s += str(value)
+        for key in self.d.keys():
+            s += repr(key)
+        return s
+
+
+class Tree(Base):
+    def __repr__(self):
+        if self.left is None and self.right is None:
+            return f"'{self.value}'"
+        text = str(self.value)
+        if self.left is not None or not self.right:
+            text += f"<{self.left}"
+        else:
+            pass
+        if not (self.right is None or self.left is None):
+            text += f">{self.right!r}"
+        return text
+
+
+class Unless(Base):
+    def __repr__(self):
+        if self.a is not None:
+            return "short"
+        import string
+        LOG.append(string)
+        return "long"
+
+
+class Optional(Base):
+    def __repr__(self):
+        text = f"Optional(a={self.a}"
+        if self.n is not None:
+            text += f", n={self.n}"
+        return f"{text})"
+
+
+class Empty(Base):
+    def __repr__(self):
+        parts = []
+        for x in self.items:
+            parts.append(x)
+        return "".join(parts)
+
+
+class Spins(Base):
+    def __repr__(self):
+        node = self.head
+        while node:
+            node = node.next
+        return "never"
+
+
+def chain(n):
+    node = None
+    for i in range(n):
+        node = Node(i, node)
+    return node
+
+
 COMMON = dict(a="it's", b=[1, "x"], c=None, i=7, f=1.5, s="text", n=None,
               items=[1, "two", 3.0, None], words=["p", "q"])
 
@@ -185,6 +323,20 @@ PURE = [
     Local(a=2), Data(Node(1)), [Node(1), {"k": Node(Data(Node(None)))}],
     collections.deque([Node(" at 0x12")]), {Node(1): Node(2)},
     Fields(a=1 << 100, b=float("nan"), c=True),
+    LinkedList(head=None), LinkedList(head=chain(3)), LinkedParts(head=None),
+    LinkedParts(head=chain(40)), LinkedParts(head=Node("x", Node([1, 2.5]))),
+    LinkedList(head=Node(LinkedParts(head=Node(LinkedList(head=chain(2)))))),
+    FromSelf(value=1, next=FromSelf(value="b", next=None)),
+    Early(items=None), Early(items=[]), Early(items=[1, None, "x"], a="a"),
+    Early(items=(1, 0, 2), a=None), Early(items={1: 2, "k": None}, a=2),
+    Matrix(rows=[[1, 2], [3.5, "x"], []]), Matrix(rows=()),
+    Rows(rows=[(1, 2), [3]]), Rows(rows=[]), Rows(rows=[[Tree(
+        value=1, left=None, right=None)]]),
+    Dicts(d={}), Dicts(d={"a": 1, 2: [3]}), Unless(a=1),
+    Tree(value=1, left=Tree(value=2, left=None, right=None), right=Tree(
+        value=3, left=None, right=Tree(value=4, left=None, right=None))),
+    Optional(a=1, n=None), Optional(a=1, n=2), Empty(items=[]),
+    Empty(items=["a", "b"]), [Optional(a=chain(5), n=chain(70))],
 ]
 
 
@@ -253,6 +405,141 @@ class FormatsItself(Base):
         return "formatted"
 
 
+class Appends(Base):
+    def __repr__(self):
+        out = self.items
+        out.append("more")
+        return "".join(out)
+
+
+class AppendsThen(Base):
+    def __repr__(self):
+        text = ""
+        for x in self.items:
+            self.items.append(x)
+            text += str(x)
+        return text
+
+
+class Assigns(Base):
+    def __repr__(self):
+        text = "x"
+        self.count = LOG.append("assigned")
+        return text
+
+
+class Prepends(Base):
+    def __repr__(self):
+        text = ""
+        for x in self.items:
+            text = str(x) + text
+        return text
+
+
+class Slices(Base):
+    def __repr__(self):
+        text = ""
+        for x in self.items:
+            text += str(x) + ", "
+        return text[:-2]
+
+
+class Twice(Base):
+    def __repr__(self):
+        text = "a"
+        text += "b"
+        return text + text
+
+
+class Shadow(Base):
+    def __repr__(self):
+        str = LOG.append
+        text = "a"
+        text += f"{str(self.a)}"
+        return text
+
+
+class ShadowLater(Base):
+    def __repr__(self):
+        text = f"{len(self.items)}"
+        if self.a:
+            return text
+        len = self.a
+        return text
+
+
+class Unbound(Base):
+    def __repr__(self):
+        text = ""
+        if self.a is None:
+            node = self.a
+        text += repr(node)
+        return text
+
+
+class NextSelf(Base):
+    def __repr__(self):
+        text = ""
+        while self is not None:
+            text += f"{self.a},"
+            self = self.next
+        return text
+
+
+class Global(Base):
+    def __repr__(self):
+        global COLLECTED
+        COLLECTED = ""
+        COLLECTED += str(self.a)
+        return COLLECTED
+
+
+class Iterates(Base):
+    def __iter__(self):
+        LOG.append("iter")
+        return iter([1, 2])
+
+    def __repr__(self):
+        text = ""
+        for x in self:
+            text += str(x)
+        return text
+
+
+class Tries(Base):
+    def __repr__(self):
+        text = ""
+        try:
+            text += str(self.missing)
+        except AttributeError:
+            text += "none"
+        return text
+
+
+class Elses(Base):
+    def __repr__(self):
+        text = ""
+        for x in self.items:
+            text += str(x)
+        else:
+            text += "else"
+        return text
+
+
+class VarBefore(Base):
+    def __repr__(self):
+        node = self.a
+        text = "x"
+        node = self.n
+        return f"{node}{text}{node}"
+
+
+class ItemsTrap(dict):
+    def items(self):
+        LOG.append("items")
+        return [(1, 2)]
+
+
 class StrSub(str):
     def __str__(self):
         LOG.append("str")
@@ -315,6 +602,14 @@ class Own(Base):
         return f"Own({self.a})"
 
 
+class Long(Base):
+    def __repr__(self):
+        text = ""
+        for x in self.items:
+            text += x
+        return text
+
+
 def patched():
     class Patched(Base):
         def __repr__(self):
@@ -329,11 +624,21 @@ CONTAINED = [
     Join(items=IterTrap([1])), ClassTrap(a=1), MetaTrap(a=1), Described(),
     Single(a=(1,)), Percent(a=1, i=True, f=1.5), Plus(a=1, b=StrSub("q"), s="x"),
     Percent(a=1, i=2, f=True),
+    Appends(items=["a"]), AppendsThen(items=[]), Assigns(), Prepends(
+        items=[1, 2]), Slices(items=[1, 2]), Twice(), Shadow(a=1), NextSelf(
+        a=1, next=None), Global(a=1), Iterates(), Tries(), Elses(items=[1]),
+    VarBefore(a=1, n=2), Dicts(d=ItemsTrap({3: 4})), LinkedList(
+        head=BoolTrap(value=1, next=None)), Early(items=IterTrap([1]), a=1),
+    Early(items=[BoolTrap()], a=1), Empty(items=[StrSub("x")]),
+    Empty(items={"a"}), Unless(a=None), Matrix(rows=[range(3)]),
+    Long(items=["x" * 3000] * 30),
 ]
 
 RAISE = [Fields(a=1), Slotted.__new__(Slotted), HalfSlotted(1), Plus(
     a=1, b=2, s=3), JoinRaw(words=[1], items=[]), Spec(f="x", i=1, s=""),
-    Single(a=(1, 2)), Node(1, None)]
+    Single(a=(1, 2)), ShadowLater(items=[1], a=1), Unbound(a=1),
+    LinkedList(head=1), Dicts(d=[1]), Matrix(rows=[1]), Empty(items=[1]),
+    Rows(rows=None), Node(1, None)]
 RAISE[-1].next = RAISE[-1]
 
 
@@ -354,6 +659,8 @@ def check(values, may_fork):
         except Exception:
             want = "<unrepresentable %s object>" % type(value).__name__
         del LOG[:]
+        if len(want) > MAX_BYTES:
+            want = want[:MAX_BYTES - 3] + "\u2026"
         if got != want or asked:
             failures += 1
             print("%r, want %r, effects %r" % (got[:200], want[:200], asked))
@@ -391,18 +698,27 @@ def check_shadows():
                    "        return 'X' + repr(self.a)\n", FILE, "exec")
     exec(code, space)
     failures += check([space["X"](a=1)], "must")
+    # What has no end is not shown, whether it writes or not.
+    ring = Node(1)
+    ring.next = ring
+    for endless in (LinkedList(head=ring), Spins(head=ring)):
+        if text(endless) != "<unrepresentable %s object>" % (
+                type(endless).__name__):
+            failures += 1
+            print("endless: %r" % text(endless)[:100])
     Own.__repr__ = Fields.__repr__
     failures += check([Own(**COMMON)], False)
     return failures
 
 
 FILE = check.__code__.co_filename
+MAX_BYTES = 65536
 
 
 def main():
     with open(__file__, encoding="utf-8") as f:
         source = f.read()
-    cwm_value.start(65536, source, FILE)
+    cwm_value.start(MAX_BYTES, source, FILE)
     failures = 0
     del LOG[:]
     try:
