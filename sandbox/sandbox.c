@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
 #include "sandbox/protocol.h"
 #include "sandbox/worker.h"
 
@@ -265,7 +266,7 @@ static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
         if (r->over) {
             tell_to_kill(s, r, SANDBOX_END_OUTPUT);
         }
-        if (cancel && *cancel) {
+        if (cwm_is_cancelled(cancel)) {
             tell_to_kill(s, r, SANDBOX_END_WALL_TIME);
         }
         r->timed_out = now >= end_ms;
@@ -390,7 +391,7 @@ enum cwm_rc sandbox_run(struct sandbox *s, const void *request,
         rc = run_once(s, request, request_len, stdin_data, stdin_len, &own,
                       cancel, ret_verdict, &r, err);
         close_run(&r);
-        if (cancel && *cancel) {
+        if (cwm_is_cancelled(cancel)) {
             return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
         }
         if (rc != CWM_SYSTEM || s->worker.pid != 0) {

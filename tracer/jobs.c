@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
 #include "cwm/base/lines.h"
 #include "cwm/base/pipeline.h"
 #include "tracer/job_read.h"
@@ -160,7 +161,7 @@ static enum cwm_rc trace_job(struct jobs *j, unsigned thread,
         if (rc == CWM_OK) {
             rc = tracer_run(j->tracers[thread], job, cancel, result, err);
         }
-        if (cancel && *cancel) {
+        if (cwm_is_cancelled(cancel)) {
             return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
         }
         if (rc == CWM_OK) {

@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
 #include "cwm/base/buf.h"
 
 enum {
@@ -42,7 +43,7 @@ static enum cwm_rc wait_for_input(const struct lines *l, struct cwm_err *err)
     struct pollfd p = {.fd = l->fd, .events = POLLIN};
 
     while (l->cancel) {
-        if (*l->cancel) {
+        if (cwm_is_cancelled(l->cancel)) {
             return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
         }
         if (poll(&p, 1, CANCEL_POLL_MS) > 0) {

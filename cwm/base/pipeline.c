@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
 
 enum slot_state { SLOT_FREE, SLOT_WORKING, SLOT_DONE };
 
@@ -50,7 +51,7 @@ struct runner {
 
 static bool cancelled(const struct pipeline *p)
 {
-    return p->options->cancel && *p->options->cancel;
+    return cwm_is_cancelled(p->options->cancel);
 }
 
 static struct slot *slot_of(struct pipeline *p, uint64_t number)

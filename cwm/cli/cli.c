@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
 #include "cwm/base/io.h"
 
 enum { MAX_HELP_BYTES = 1 << 20, MAX_SAY_BYTES = 4096 };
@@ -140,7 +141,7 @@ int cli_parse(const struct opt_command *c, int argc, char **argv, void *fields,
 
 static void note_signal(int number)
 {
-    caught_signal = number;
+    cwm_cancel(&caught_signal, number);
 }
 
 const volatile int *cli_catch_signals(void)
