@@ -44,7 +44,18 @@
  */
 static struct {
     struct jail *jail; /* borrowed, set before the run's child is forked */
+    pid_t run_pid;     /* in a scratch process: the run's; 0 elsewhere */
 } scratch;
+
+/*
+ * In place of libc's, for all that is linked with us: a scratch process is a
+ * copy of the run, and code that asks whether it still is in the process where
+ * it began (multiprocessing's __repr__) shall get the run's answer.
+ */
+pid_t getpid(void)
+{
+    return scratch.run_pid ? scratch.run_pid : (pid_t)syscall(SYS_getpid);
+}
 
 #ifdef __x86_64__
 __asm__(".pushsection .text\n"
@@ -135,6 +146,7 @@ static int become_scratch(const struct jail *jail, uint32_t cpu_ms)
 pid_t jail_scratch_fork(uint32_t cpu_ms)
 {
     struct jail *jail = scratch.jail;
+    const pid_t run_pid = getpid();
     int *tid = NULL; /* borrowed from libc: where it keeps the thread's id */
     unsigned long flags = JAIL_SCRATCH_CLONE_FLAGS;
     sigset_t all;
@@ -152,8 +164,11 @@ pid_t jail_scratch_fork(uint32_t cpu_ms)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = jail__scratch_clone(flags, NULL, NULL, tid, 0);
-    if (pid == 0 && become_scratch(jail, cpu_ms) < 0) {
-        _exit(127);
+    if (pid == 0) {
+        scratch.run_pid = run_pid;
+        if (become_scratch(jail, cpu_ms) < 0) {
+            _exit(127);
+        }
     }
     if (pid != 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
