@@ -174,7 +174,7 @@ enum cwm_rc protocol_policy_write(int fd, const struct sandbox_policy *policy,
 /* The paths' pointers and their text as one block, so that one free does. */
 static char **split_paths(const char *text, size_t len)
 {
-    size_t n_paths = 0;
+    size_t n_paths = 1; /* the last one may lack its NUL */
     char **paths;
     char *copy;
 
