@@ -350,20 +350,29 @@ static PyObject *plain_body(PyObject *def, const char **ret_self)
     return pure__get(def, "body");
 }
 
-void pure_compile(const char *source, PyObject *filename, PyObject *code,
-                  struct pure_recipe *recipe)
+void pure_compile(const char *source, size_t source_len, PyObject *filename,
+                  PyObject *code, struct pure_recipe *recipe)
 {
-    PyCompilerFlags flags = {.cf_flags = PyCF_ONLY_AST,
+    PyCompilerFlags flags = {.cf_flags = PyCF_ONLY_AST | PyCF_SOURCE_IS_UTF8 |
+                                         PyCF_IGNORE_COOKIE,
                              .cf_feature_version = PY_MINOR_VERSION};
     struct compiler c = {.r = recipe, .code = code, .class_name = ""};
     PyObject *free_names = PyObject_GetAttrString(code, "co_freevars");
+    char *copy;
     PyObject *tree;
     PyObject *whole;
     PyObject *def;
     PyObject *body;
 
-    tree = Py_CompileStringObject(source, filename, Py_file_input, &flags, -1);
-    whole = Py_CompileStringObject(source, filename, Py_file_input, NULL, -1);
+    /* The program's text has no NUL behind. */
+    copy = PyMem_Calloc(source_len + 1, 1);
+    if (!copy || !free_names) {
+        return;
+    }
+    memcpy(copy, source, source_len);
+    tree = Py_CompileStringObject(copy, filename, Py_file_input, &flags, -1);
+    flags.cf_flags &= ~PyCF_ONLY_AST;
+    whole = Py_CompileStringObject(copy, filename, Py_file_input, &flags, -1);
     if (!tree || !whole || !free_names || PyTuple_GET_SIZE(free_names) != 0 ||
         !is_compiled_from(whole, code)) {
         PyErr_Clear();

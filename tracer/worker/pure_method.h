@@ -35,7 +35,8 @@ struct pure_state {
 };
 
 struct pure_repr {
-    const char *source;    /* borrowed */
+    const char *source; /* borrowed */
+    size_t source_len;
     PyObject *filename;    /* borrowed */
     PyObject *name_repr;   /* owned */
     PyObject *name_str;    /* owned */

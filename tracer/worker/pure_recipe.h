@@ -108,7 +108,7 @@ struct pure_recipe {
  * In a scratch process (it leaves garbage behind, and parses): fill *recipe,
  * zeroed, from the definition of `code` in the program's text.
  */
-void pure_compile(const char *source, PyObject *filename, PyObject *code,
-                  struct pure_recipe *recipe);
+void pure_compile(const char *source, size_t source_len, PyObject *filename,
+                  PyObject *code, struct pure_recipe *recipe);
 
 #endif /* TRACER_WORKER_PURE_RECIPE_H */

@@ -94,12 +94,11 @@ void pure_repr_free(struct pure_repr *p)
     cwm_free(p);
 }
 
-/* The source is NUL-terminated and holds no NUL (request.h). */
 void pure_repr_set_program(struct pure_repr *p, const char *source,
                            size_t source_len, PyObject *filename)
 {
-    (void)source_len;
     p->source = source;
+    p->source_len = source_len;
     p->filename = filename;
 }
 
@@ -187,7 +186,7 @@ static void compile_in_scratch(struct pure_repr *p, PyObject *code)
     pid = jail_scratch_fork(COMPILE_CPU_MS);
     if (pid == 0) {
         value_hold_begin(&hold, 0);
-        pure_compile(p->source, p->filename, code, p->area);
+        pure_compile(p->source, p->source_len, p->filename, code, p->area);
         _exit(0);
     }
     if (pid < 0 || jail_scratch_wait(pid) != 0) {

@@ -67,8 +67,16 @@ static PyObject *start(PyObject *self, PyObject *args)
     }
     if (filename) {
         Py_INCREF(filename);
-        value_writer_set_program(writer, strdup(source), strlen(source),
-                                 filename);
+        size_t len = strlen(source);
+        char *text = malloc(len + 3);
+
+        if (!text) {
+            return PyErr_NoMemory();
+        }
+        /* As in a request: what comes behind the text is something else. */
+        memcpy(text, source, len);
+        memcpy(text + len, "(((", 3);
+        value_writer_set_program(writer, text, len, filename);
     }
     Py_RETURN_NONE;
 }
