@@ -24,4 +24,17 @@ cp p.py elsewhere
     FOO=1 TZ=Asia/Tokyo cwm trace "$PWD/p.py" --entry f --json >../4.jsonl
 )
 cmp 1.jsonl 4.jsonl
+# Addresses are the same, too, whatever the limits are that we run under.
+cat >ids.py <<'PYTHON'
+xs = [object() for _ in range(20)]
+print([xs.index(x) for x in set(xs)], id(xs), hash(None), id([0] * 100000))
+PYTHON
+cwm trace ids.py --json >5.jsonl
+for limit in 2048 65536 unlimited; do
+    (
+        ulimit -S -s $limit || exit
+        cwm trace ids.py --json >6.jsonl
+    )
+    cmp 5.jsonl 6.jsonl || echo "differs where the stack's limit is $limit"
+done
 sed 's/.*"result": "\(.*\)", "exception".*/\1/' 1.jsonl
