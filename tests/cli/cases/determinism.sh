@@ -32,6 +32,7 @@ PYTHON
 cwm trace ids.py --json >5.jsonl
 for limit in 2048 65536 unlimited; do
     (
+        # shellcheck disable=SC3045 # dash and bash have it
         ulimit -S -s $limit || exit
         cwm trace ids.py --json >6.jsonl
     )
