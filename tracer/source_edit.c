@@ -120,8 +120,10 @@ enum cwm_rc source_wrap_main(const struct source *s, const char *name,
                              struct cwm_err *err)
 {
     int def;
-    enum cwm_rc rc = source_entry(s, name ? name : "", &def, err);
+    enum cwm_rc rc;
 
+    name = name ? name : "";
+    rc = source_entry(s, name, &def, err);
     if (rc != CWM_OK) {
         return rc;
     }

@@ -11,8 +11,8 @@
 #include <zstd.h>
 
 #include "cwm/base/alloc.h"
-#include "cwm/base/cancel.h"
 #include "cwm/base/buf.h"
+#include "cwm/base/cancel.h"
 
 enum {
     BLOCK_BYTES = 1 << 17,

@@ -409,9 +409,9 @@ static PyObject *loop_items(PyObject *node, uint8_t *ret_items)
     if (!pure__is_call(node, 0) || !pure__is(func, "Attribute")) {
         return node;
     }
-    for (uint8_t i = PURE_DICT_KEYS; i <= PURE_DICT_ITEMS; i++) {
+    for (int i = PURE_DICT_KEYS; i <= PURE_DICT_ITEMS; i++) {
         if (strcmp(pure__chars(pure__get(func, "attr")), methods[i]) == 0) {
-            *ret_items = i;
+            *ret_items = (uint8_t)i;
         }
     }
     return *ret_items == PURE_ITEMS ? node : pure__get(func, "value");

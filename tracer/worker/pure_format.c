@@ -231,7 +231,7 @@ static bool format_field(struct compiler *c, PyObject *call, const char **at,
     size_t name_len = strcspn(name, "!:}{");
     const char *p = name + name_len;
     char format[32] = "";
-    int conversion = 0;
+    char conversion = 0;
     PyObject *argument;
 
     if (memchr(name, '.', name_len) || memchr(name, '[', name_len)) {

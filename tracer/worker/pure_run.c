@@ -417,9 +417,10 @@ static PyObject *recipe_step(struct value_writer *w, struct value_frame *f)
         case PURE_SET:
         case PURE_FOR:
             value = follow_path(w, m, op, f->object);
-            if (value) {
-                use(w, f, op, value);
+            if (!value) {
+                return NULL;
             }
+            use(w, f, op, value);
             break;
         default:
             value = follow_path(w, m, op, f->object);

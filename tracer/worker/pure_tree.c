@@ -214,9 +214,9 @@ static bool name_index(struct compiler *c, const char *attr, uint8_t *ret_index)
         strcmp(name, "__class__") == 0 || strcmp(name, "__dict__") == 0) {
         return false;
     }
-    for (uint8_t i = 0; i < r->n_names; i++) {
+    for (uint16_t i = 0; i < r->n_names; i++) {
         if (strcmp(r->pool + r->names[i], name) == 0) {
-            *ret_index = i;
+            *ret_index = (uint8_t)i;
             return true;
         }
     }
