@@ -12,6 +12,8 @@
  * It aborts when memory is short, so its memory does not come from
  * cwm_malloc(): a fault test could only end in the abort.
  */
+#include "tracer/source_tree.h"
+
 #include "tracer/source_internal.h"
 
 #include <string.h>
@@ -134,4 +136,14 @@ enum cwm_rc source__tree(const char *text, size_t len, const char *name,
 out:
     ts_parser_delete(parser);
     return rc;
+}
+
+enum cwm_rc source_tree_new(const char *text, size_t len, const char *name,
+                            struct TSTree **ret_tree, struct cwm_err *err)
+{
+    if (len > SOURCE_MAX_BYTES) {
+        return CWM_FAIL(err, CWM_LIMIT, "'%s' is larger than %zu bytes", name,
+                        SOURCE_MAX_BYTES);
+    }
+    return source__tree(text, len, name, ret_tree, err);
 }

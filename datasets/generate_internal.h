@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generate_internal.h -- what generate*.c share: types, bounds, the draft.
+ *
+ * A draft is one program while it is written.  Text goes into one buffer and
+ * is cut back where a choice turns out not to fit (too large, too long, too
+ * many steps), so nothing is built twice and no tree is needed.
+ *
+ * Invariants, from which the promises of generate.h follow:
+ *  - every variable's value stays within its `bound` from its first line to
+ *    the end of its block: what is assigned fits into it, what is added in
+ *    place is paid from its slack, times the most often that the place runs;
+ *  - a variable that is `frozen` is not changed (it is iterated over, indexed
+ *    by a loop variable, or known not to be empty);
+ *  - `trips` is the most often that the place being written runs in one call
+ *    of its function; every step is added to `steps` that often.
+ */
+#ifndef DATASETS_GENERATE_INTERNAL_H
+#define DATASETS_GENERATE_INTERNAL_H
+
+#include "datasets/generate.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+enum gen_type {
+    T_INT,
+    T_FLOAT,
+    T_BOOL,
+    T_STR,
+    T_LI,  /* list[int] */
+    T_LS,  /* list[str] */
+    T_LLI, /* list[list[int]] */
+    T_LPI, /* list[tuple[int, int]] */
+    T_LPS, /* list[tuple[str, int]] */
+    T_DSI, /* dict[str, int] */
+    T_DII, /* dict[int, int] */
+    T_DSL, /* dict[str, list[int]] */
+    T_DSS, /* dict[str, str] */
+    T_SI,  /* set[int] */
+    T_SS,  /* set[str] */
+    T_PII, /* tuple[int, int] */
+    T_PSI, /* tuple[str, int] */
+    T_TI,  /* tuple[int, ...] */
+    T_LF,  /* list[float] */
+    T_N_TYPES
+};
+
+/* What is known of every value that an expression or variable can have. */
+struct gen_bound {
+    uint64_t mag;   /* of any number in it, absolute value */
+    uint32_t len;   /* of a string or container; a float or int: 0 */
+    uint32_t inner; /* of any string or container inside of it */
+    bool nonempty;  /* a container or string: never empty */
+    bool nonneg;    /* a number: never negative */
+};
+
+struct gen_var {
+    char name[GENERATE_NAME_BYTES];
+    enum gen_type type;
+    struct gen_bound bound; /* slack included */
+    struct gen_bound base;  /* what may be assigned to it */
+    uint64_t slack_mag;     /* left for adding in place */
+    uint32_t slack_len;
+    uint16_t frozen; /* > 0: may not be changed here */
+    int16_t indexes; /* a loop variable: the list it is an index of, or -1 */
+    bool is_param;
+    bool is_mutable;
+    bool is_tainted; /* depends on a parameter */
+    bool is_used;
+    bool is_element; /* of a comprehension or lambda */
+};
+
+struct gen_helper {
+    char name[GENERATE_NAME_BYTES];
+    enum gen_type params[3];
+    struct gen_bound bounds[3]; /* the arguments must fit into these */
+    unsigned n_params;
+    enum gen_type result;
+    struct gen_bound result_bound;
+    uint32_t steps;
+    bool is_used;
+    bool is_generator; /* result is a list[int]'s items: needs list(), sum() */
+    bool is_local;     /* a lambda or nested function of the entry */
+};
+
+#define GEN_MAX_VARS    40
+#define GEN_MAX_HELPERS 6
+
+struct gen_draft {
+    const struct generate_settings *settings; /* borrowed */
+    uint64_t random;                          /* splitmix64's state */
+    struct cwm_buf *out;                      /* borrowed */
+    struct gen_var vars[GEN_MAX_VARS];
+    int n_vars;
+    struct gen_helper helpers[GEN_MAX_HELPERS];
+    int n_helpers;
+    unsigned indent;
+    unsigned block_depth;
+    uint32_t trips;
+    uint32_t steps;
+    unsigned element_depth; /* comprehensions and lambdas around */
+    int first_var;          /* of the function being written */
+    bool in_loop;           /* break and continue are allowed */
+    bool is_broken;         /* a draft that must be thrown away */
+    bool raised;            /* the place at which it raises is written */
+    bool is_entry;
+    enum gen_type result; /* what returns in this function must give */
+    bool returns_any;     /* the result's type is not fixed yet */
+    struct gen_bound result_bound;
+    uint32_t features;
+};
+
+/* What an expression turned out to be. */
+struct gen_value {
+    struct gen_bound bound;
+    uint8_t precedence;
+    bool is_tainted;
+    bool is_constant; /* no variable in it */
+};
+
+enum gen_precedence {
+    P_LOWEST, /* lambda, a if b else c, a generator */
+    P_OR,
+    P_AND,
+    P_NOT,
+    P_COMPARE,
+    P_BITOR,
+    P_BITXOR,
+    P_BITAND,
+    P_SHIFT,
+    P_SUM,
+    P_PRODUCT,
+    P_UNARY,
+    P_POWER,
+    P_ATOM
+};
+
+enum gen_want {
+    W_VARIABLE = 1u << 0, /* must hold a variable */
+    W_NONEMPTY = 1u << 1,
+    W_NONNEG = 1u << 2,
+    W_ATOM = 1u << 3, /* a name or a literal only */
+    W_TAINTED = 1u << 4,
+    W_NAME = 1u << 5, /* a variable's name only */
+};
+
+/* Numbers in a program stay below; products are refused, not wrapped. */
+#define GEN_MAX_MAG   UINT64_C(1000000000000)
+#define GEN_MAX_LEN   400u
+#define GEN_MAX_TRIPS 600u
+
+/* ---- chance ---- */
+static inline uint64_t gen_random(struct gen_draft *d)
+{
+    uint64_t z = d->random += UINT64_C(0x9E3779B97F4A7C15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+/* 0 .. n-1; the bias of 2^-32 is no matter here. */
+static inline uint32_t gen_pick(struct gen_draft *d, uint32_t n)
+{
+    return (uint32_t)((gen_random(d) >> 32) * n >> 32);
+}
+
+static inline bool gen_chance(struct gen_draft *d, uint32_t permille)
+{
+    return gen_pick(d, 1000) < permille;
+}
+
+/* least .. most */
+static inline uint32_t gen_between(struct gen_draft *d, uint32_t least,
+                                   uint32_t most)
+{
+    return least + gen_pick(d, most - least + 1);
+}
+
+uint32_t gen_weighted(struct gen_draft *d, const uint8_t *weights, uint32_t n);
+
+/* ---- generate_names.c ---- */
+/* A name for a new variable that no visible one has. */
+void gen_name_variable(struct gen_draft *d, enum gen_type type, char *ret_name);
+void gen_name_element(struct gen_draft *d, enum gen_type type, char *ret_name);
+void gen_name_index(struct gen_draft *d, char *ret_name);
+void gen_name_accumulator(struct gen_draft *d, enum gen_type type,
+                          char *ret_name);
+void gen_name_function(struct gen_draft *d, enum gen_type result,
+                       char *ret_name);
+const char *gen_word(struct gen_draft *d); /* an ordinary English word */
+bool gen_name_is_free(const struct gen_draft *d, const char *name);
+
+/* ---- generate_types.c ---- */
+const char *gen_type_annotation(enum gen_type type);
+bool gen_is_iterable(enum gen_type type);
+bool gen_is_sequence(enum gen_type type); /* x[0] */
+/* What `for x in` gives. */
+enum gen_type gen_element(enum gen_type type);
+struct gen_bound gen_element_bound(enum gen_type type, struct gen_bound bound);
+/* The types whose elements are of `type`; how many there are. */
+size_t gen_holders(enum gen_type type, enum gen_type ret_types[T_N_TYPES]);
+enum gen_type gen_random_type(struct gen_draft *d);
+struct gen_bound gen_bound_of_type(struct gen_draft *d, enum gen_type type);
+bool gen_fits(struct gen_bound inner, struct gen_bound outer);
+struct gen_bound gen_bound_or(struct gen_bound a, struct gen_bound b);
+/* A literal within `bound`, as inputs and constants are written. */
+void gen_literal(struct gen_draft *d, enum gen_type type,
+                 struct gen_bound bound, bool is_input, struct cwm_buf *out);
+
+/* ---- generate_expr.c ---- */
+/*
+ * Write an expression of the type at the end of `out`, of at least the
+ * precedence (parenthesised where it must be).  False: nothing was written.
+ */
+bool gen_expression(struct gen_draft *d, enum gen_type type, unsigned depth,
+                    unsigned want, unsigned precedence,
+                    struct gen_value *ret_value);
+/* The same, with a result that fits into `limit`. */
+bool gen_expression_within(struct gen_draft *d, enum gen_type type,
+                           unsigned depth, unsigned want, unsigned precedence,
+                           struct gen_bound limit, struct gen_value *ret_value);
+bool gen_condition(struct gen_draft *d, unsigned depth, unsigned precedence,
+                   struct gen_value *ret_value);
+/* A visible variable of the type, unused ones first; -1: none. */
+int gen_variable(struct gen_draft *d, enum gen_type type, unsigned want);
+void gen_use(struct gen_draft *d, int var); /* writes its name */
+struct gen_value gen_value_of(const struct gen_draft *d, int var);
+int gen_push_var(struct gen_draft *d, const char *name, enum gen_type type,
+                 struct gen_bound bound);
+/* Counts `n` runs of a step at this place; false: over the limit. */
+bool gen_charge(struct gen_draft *d, uint32_t n);
+/* Cut the text back, and the steps counted for it. */
+struct gen_mark {
+    size_t len;
+    uint32_t steps;
+    int n_vars;
+    uint64_t used; /* which variables were used */
+};
+struct gen_mark gen_mark(const struct gen_draft *d);
+void gen_cut(struct gen_draft *d, struct gen_mark mark);
+
+/* generate_rules.c: an expression by one of the table's patterns. */
+bool gen_rule(struct gen_draft *d, enum gen_type type, unsigned depth,
+              struct gen_value *ret_value);
+/* generate_special.c: comprehensions, lambdas, calls, element access. */
+bool gen_special(struct gen_draft *d, enum gen_type type, unsigned depth,
+                 struct gen_value *ret_value);
+
+/* ---- generate_stmt.c, generate_loop.c ---- */
+void gen_line(struct gen_draft *d); /* the indentation of a new line */
+void gen_end(struct gen_draft *d);  /* the line's end */
+/* One statement, or several; false: nothing was written. */
+bool gen_statement(struct gen_draft *d, unsigned depth);
+void gen_block(struct gen_draft *d, unsigned n_least, unsigned n_most,
+               unsigned depth);
+/* NAME = EXPRESSION, a new variable; its index or -1. */
+int gen_assign_new(struct gen_draft *d, enum gen_type type, bool is_mutable,
+                   unsigned depth);
+/* An empty accumulator: total = 0, parts = [], seen = set(). */
+int gen_accumulator(struct gen_draft *d, enum gen_type type);
+/* Change one variable in place, or any that can be; false: nothing. */
+bool gen_update(struct gen_draft *d, int var, unsigned depth);
+bool gen_update_any(struct gen_draft *d, unsigned depth);
+bool gen_return_early(struct gen_draft *d);
+bool gen_raise_place(struct gen_draft *d); /* where the program raises */
+/* A loop over a value, with new variables; its block is written by `body`. */
+typedef void (*gen_body)(struct gen_draft *d, void *ctx);
+bool gen_for(struct gen_draft *d, gen_body body, void *ctx);
+bool gen_while(struct gen_draft *d, unsigned depth);
+/* Opens and closes a block; unused loop variables become _. */
+struct gen_scope {
+    int n_vars;
+    uint32_t trips;
+    bool in_loop;
+};
+struct gen_scope gen_open(struct gen_draft *d, uint32_t trips, bool is_loop);
+void gen_close(struct gen_draft *d, struct gen_scope scope);
+
+/* ---- generate_phase.c, generate_helper.c ---- */
+bool gen_phase(struct gen_draft *d, enum generate_feature feature);
+bool gen_helper_function(struct gen_draft *d, bool is_recursive);
+
+#endif /* DATASETS_GENERATE_INTERNAL_H */
