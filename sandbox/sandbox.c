@@ -155,7 +155,7 @@ static enum cwm_rc drain(struct run *r, int *fd, struct cwm_buf *to,
         if (cwm_buf_add(to, data, keep) != CWM_OK) {
             return cwm_buf_check(to, "the output of a run", err);
         }
-        if ((size_t)n < sizeof(data)) {
+        if ((size_t)n < sizeof(data) && !r->answered) {
             return CWM_OK; /* likely empty; poll() knows better */
         }
     }
@@ -229,8 +229,9 @@ static void take_answer(struct sandbox *s, struct run *r)
 }
 
 /*
- * Until pid 1 has answered and both pipes are at their end: no process of the
- * run is left when it answers, so that the end does come.
+ * Until pid 1 has answered: no process of the run is left then, and all it
+ * wrote lies in the pipes.  Their end of file may never come: a run can leave
+ * a socket in flight in itself that holds a writing end.
  */
 static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
                               const struct sandbox_limits *limits,
@@ -239,11 +240,10 @@ static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
     uint64_t end_ms = now_ms() + limits->wall_ms + BACKSTOP_MS;
     enum cwm_rc rc = CWM_OK;
 
-    while (rc == CWM_OK && !r->worker_died && !r->timed_out &&
-           (!r->answered || r->out_fd >= 0 || r->err_fd >= 0)) {
+    while (rc == CWM_OK && !r->answered && !r->worker_died && !r->timed_out) {
         uint64_t now = now_ms();
         struct pollfd fds[] = {
-            {r->answered ? -1 : s->worker.control_fd, POLLIN, 0},
+            {s->worker.control_fd, POLLIN, 0},
             {r->out_fd, POLLIN, 0},
             {r->err_fd, POLLIN, 0},
         };
@@ -256,12 +256,12 @@ static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
             return CWM_FAIL(err, CWM_SYSTEM, "could not wait for a run: %s",
                             strerror(errno));
         }
+        if (fds[0].revents) {
+            take_answer(s, r);
+        }
         rc = drain(r, &r->out_fd, r->out, err);
         if (rc == CWM_OK) {
             rc = drain(r, &r->err_fd, r->err_out, err);
-        }
-        if (fds[0].revents) {
-            take_answer(s, r);
         }
         if (r->over) {
             tell_to_kill(s, r, SANDBOX_END_OUTPUT);
@@ -269,7 +269,7 @@ static enum cwm_rc follow_run(struct sandbox *s, struct run *r,
         if (cwm_is_cancelled(cancel)) {
             tell_to_kill(s, r, SANDBOX_END_WALL_TIME);
         }
-        r->timed_out = now >= end_ms;
+        r->timed_out = !r->answered && now >= end_ms;
     }
     return rc;
 }
