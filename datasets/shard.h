@@ -74,6 +74,7 @@ struct shard_info {
     uint64_t n_ids;          /* every id is smaller; at most 2^32 */
     uint64_t n_documents;
     uint64_t n_tokens;
+    uint64_t content_hash; /* of the header, and so of all; set by reading */
 };
 
 /* ---- writing ---- */
@@ -94,7 +95,7 @@ void shard_writer_free(struct shard_writer *w);
 /*
  * Append a document: ids[0..n) and classes[0..n), enum shard_class.  Fails:
  * CWM_USAGE (no token, an id or class out of range), CWM_LIMIT, CWM_IO,
- * CWM_NOMEM; only CWM_USAGE and CWM_LIMIT leave a writer that can go on.
+ * CWM_NOMEM; only CWM_USAGE leaves a writer that can go on.
  */
 enum cwm_rc shard_writer_add(struct shard_writer *w, const uint32_t *ids,
                              const uint8_t *classes, size_t n,
