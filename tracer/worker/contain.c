@@ -31,8 +31,14 @@
  * lets it start, so that the time decides and not this number.
  */
 #define MAX_PROCESSES 100000
-/* Types that went over the limits; the run has only so much time for them. */
-#define MAX_REFUSED 64
+/*
+ * Types that went over a limit.  A list may be a ring that never ends for one
+ * line of the program, so that one such repr() says nothing of the next; but
+ * the run has only so much time for them, and CPU time, unlike events, is not
+ * the same on every machine: whom it stopped is not tried again.
+ */
+#define MAX_STRUCK  64
+#define MAX_STRIKES 8
 /* Bytes of a type's name that tell it from others. */
 #define NAME_BYTES 120
 
@@ -51,13 +57,18 @@ struct contain_area {
     uint8_t text[];           /* max_bytes + 1 */
 };
 
+struct struck_type {
+    char name[NAME_BYTES];
+    uint32_t n_strikes; /* MAX_STRIKES: refused from now on */
+};
+
 struct contain {
     size_t max_bytes;
     struct contain_area *area; /* owned: shared memory */
     size_t area_bytes;
     uint32_t n_processes;
-    uint32_t n_refused;
-    char refused[MAX_REFUSED][NAME_BYTES];
+    uint32_t n_struck;
+    struct struck_type struck[MAX_STRUCK];
 };
 
 bool contain_renew(struct contain *c, size_t max_value_bytes)
@@ -112,33 +123,49 @@ static void copy_name(char name[NAME_BYTES], const PyTypeObject *type)
     memcpy(name, type->tp_name, len);
 }
 
-static bool is_refused(const struct contain *c, const PyTypeObject *type)
+static struct struck_type *find_struck(struct contain *c,
+                                       const char name[NAME_BYTES])
 {
+    for (uint32_t i = 0; i < c->n_struck; i++) {
+        if (memcmp(c->struck[i].name, name, NAME_BYTES) == 0) {
+            return &c->struck[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_refused(struct contain *c, const PyTypeObject *type)
+{
+    const struct struck_type *struck;
     char name[NAME_BYTES];
 
-    if (c->n_refused == 0) {
+    if (c->n_struck == 0) {
         return false;
     }
     copy_name(name, type);
-    for (uint32_t i = 0; i < c->n_refused; i++) {
-        if (memcmp(c->refused[i], name, NAME_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
+    struck = find_struck(c, name);
+    return struck && struck->n_strikes >= MAX_STRIKES;
 }
 
 /* When there is no room left for a name, nothing is tried any more. */
-static void refuse_running(struct contain *c)
+static void strike_running(struct contain *c, uint32_t n_strikes)
 {
-    if (c->area->running[0] == '\0') {
+    const char *name = c->area->running;
+    struct struck_type *struck;
+
+    if (name[0] == '\0') {
         return;
     }
-    if (c->n_refused == MAX_REFUSED) {
+    struck = find_struck(c, name);
+    if (!struck && c->n_struck == MAX_STRUCK) {
         c->n_processes = MAX_PROCESSES;
         return;
     }
-    memcpy(c->refused[c->n_refused++], c->area->running, NAME_BYTES);
+    if (!struck) {
+        struck = &c->struck[c->n_struck++];
+        memcpy(struck->name, name, NAME_BYTES);
+    }
+    struck->n_strikes += n_strikes;
 }
 
 /* ---- in the scratch process ---- */
@@ -252,9 +279,10 @@ void contain_walk(struct value_writer *w, PyObject *value)
     }
     status = pid < 0 ? -1 : jail_scratch_wait(pid);
     errno = error;
-    if (c->area->outcome == OUTCOME_OVER_BUDGET ||
-        (status > 0 && WIFSIGNALED(status))) {
-        refuse_running(c);
+    if (status > 0 && WIFSIGNALED(status)) {
+        strike_running(c, MAX_STRIKES);
+    } else if (c->area->outcome == OUTCOME_OVER_BUDGET) {
+        strike_running(c, 1);
     }
     if (status != 0) {
         value_fail(w, VALUE_FAILED);
