@@ -96,6 +96,9 @@ def main():
         source = f.read()
     space = {"__name__": "traced"}
     exec(compile(source, "prog.py", "exec"), space)
+    for value in list(space.values()):  # as in a program run as a script
+        if isinstance(value, type) and value.__module__ == "traced":
+            value.__module__ = "__main__"
     call_args = eval(f"({args},)" if args else "()", space)
     function = space[entry]
     out = open(sys.argv[5] if len(sys.argv) > 5 else "/dev/null", "w",
