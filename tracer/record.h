@@ -204,6 +204,15 @@ void trace_reader_free(struct trace_reader *r); /* NULL is fine */
 enum cwm_rc trace_reader_next(struct trace_reader *r, struct trace_frame *frame,
                               bool *ret_more, struct cwm_err *err);
 
+/*
+ * The bytes behind the header that the first pass found good: borrowed from
+ * the shared memory.  Under a header that commits them (and within the same
+ * limit on text) they give the same frames and, unless the stream was
+ * damaged, the same end.
+ */
+const uint8_t *trace_reader_records(const struct trace_reader *r,
+                                    size_t *ret_len);
+
 /* Back to the first frame. */
 void trace_reader_rewind(struct trace_reader *r);
 

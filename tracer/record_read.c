@@ -758,6 +758,13 @@ void trace_reader_free(struct trace_reader *r)
     cwm_free(r);
 }
 
+const uint8_t *trace_reader_records(const struct trace_reader *r,
+                                    size_t *ret_len)
+{
+    *ret_len = r->in.checked - TRACE_SHARED_HEADER_BYTES;
+    return r->in.data + TRACE_SHARED_HEADER_BYTES;
+}
+
 const struct trace_end *trace_reader_end(const struct trace_reader *r)
 {
     return &r->end;

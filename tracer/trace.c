@@ -45,6 +45,9 @@ struct tracer {
     struct cwm_buf request;
     struct cwm_buf out;
     struct cwm_buf err_out;
+    const uint8_t *records; /* borrowed from the sandbox; NULL: none */
+    size_t records_len;     /* bytes */
+    uint32_t context_line;
     char detail[MAX_DETAIL_BYTES]; /* "" when there is none */
 };
 
@@ -138,6 +141,9 @@ static void forget_run(struct tracer *t)
     cwm_buf_clear(&t->request);
     cwm_buf_clear(&t->out);
     cwm_buf_clear(&t->err_out);
+    t->records = NULL;
+    t->records_len = 0;
+    t->context_line = 0;
     t->detail[0] = '\0';
 }
 
@@ -256,6 +262,7 @@ static enum cwm_rc make_context(struct tracer *t, const struct plan *plan,
     uint32_t line =
         plan->entry ? plan->entry_line : source_first_code_line(t->source);
 
+    t->context_line = line;
     return line > 0 ? source_context(t->source, line, &t->context, err)
                     : CWM_OK;
 }
@@ -330,6 +337,9 @@ static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
         shared = sandbox_shared(t->sandbox, &len);
         rc = trace_reader_new_within(shared, len, t->source,
                                      limits->max_trace_bytes, &t->reader, err);
+    }
+    if (rc == CWM_OK) {
+        t->records = trace_reader_records(t->reader, &t->records_len);
     }
     return rc;
 }
@@ -469,6 +479,8 @@ static enum cwm_rc settle_no_entry(struct tracer *t,
         memset(&result->kernel, 0, sizeof result->kernel);
         trace_reader_free(t->reader);
         t->reader = NULL;
+        t->records = NULL;
+        t->records_len = 0;
         cwm_buf_clear(&t->out);
         cwm_buf_clear(&t->err_out);
     }
@@ -509,6 +521,9 @@ static void fill_summary(struct tracer *t, const struct trace_job *job,
     s->stderr_len = t->err_out.len;
     result->source = t->source;
     result->reader = t->reader;
+    result->records = t->records;
+    result->records_len = t->records_len;
+    result->context_line = t->context_line;
 }
 
 /*
@@ -629,6 +644,8 @@ enum cwm_rc tracer_drop_frames(struct tracer *t, struct trace_result *result,
     set_detail(t, why, strlen(why));
     result->verdict = TRACE_VERDICT_BYTE_LIMIT;
     result->reader = NULL;
+    result->records = NULL;
+    result->records_len = 0;
     result->summary.verdict = trace_verdict_text(result->verdict);
     result->summary.detail = t->detail;
     if (read_nothing(t, err) != CWM_OK) {

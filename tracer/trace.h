@@ -114,8 +114,15 @@ struct trace_result {
     struct source *source;         /* borrowed; empty when undecodable */
     struct trace_reader *reader;   /* borrowed; without frames if not run */
     struct sandbox_verdict kernel; /* zero when nothing was run */
-    bool undecodable;              /* verdict syntax_error: not even text */
-    uint32_t error_line;           /* syntax_error: where; 0: not known */
+    /*
+     * The records that `reader` reads, behind the header of the shared memory:
+     * borrowed likewise, hostile.  Empty where there is nothing to be read.
+     */
+    const uint8_t *records;
+    size_t records_len;    /* bytes */
+    uint32_t context_line; /* bears the marker in the context; 0: none does */
+    bool undecodable;      /* verdict syntax_error: not even text */
+    uint32_t error_line;   /* syntax_error: where; 0: not known */
     uint32_t error_column;
     /*
      * The worker says that the tracer itself failed (verdict crash, detail
