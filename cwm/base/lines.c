@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lines.c -- reading lines: descriptor, then perhaps zstd, then cutting. */
+/* lines.c -- reading lines: descriptor, perhaps unpacking, then cutting. */
 #include "cwm/base/lines.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <zstd.h>
 
 #include "cwm/base/alloc.h"
@@ -16,7 +17,8 @@
 
 enum {
     BLOCK_BYTES = 1 << 17,
-    CANCEL_POLL_MS = 100 /* how late a wait for input notices `cancel` */
+    CANCEL_POLL_MS = 100, /* how late a wait for input notices `cancel` */
+    GZIP_WINDOW = 15 + 16 /* zlib: the largest window, gzip's header only */
 };
 
 struct block {
@@ -28,8 +30,9 @@ struct lines {
     int fd; /* owned but for standard input */
     const char *name;
     const volatile int *cancel; /* borrowed or NULL */
-    ZSTD_DStream *zstd;         /* owned; NULL: plain */
-    bool zstd_open;             /* within a compressed frame */
+    ZSTD_DStream *zstd;         /* owned; NULL: not zstd */
+    z_stream *gzip;             /* owned; NULL: not gzip */
+    bool is_open;               /* within a compressed frame */
     struct block raw;           /* as read */
     struct block text;          /* as unpacked; unused when plain */
     struct cwm_buf line;
@@ -76,23 +79,64 @@ static enum cwm_rc read_block(struct lines *l, struct cwm_err *err)
     return CWM_OK;
 }
 
+/* Unpack some of l->raw behind what l->text has. */
+static enum cwm_rc unpack_zstd(struct lines *l, struct cwm_err *err)
+{
+    ZSTD_outBuffer out = {.dst = l->text.data, .size = BLOCK_BYTES};
+    ZSTD_inBuffer in = {l->raw.data, l->raw.len, l->raw.at};
+    size_t left = ZSTD_decompressStream(l->zstd, &out, &in);
+
+    if (ZSTD_isError(left)) {
+        return CWM_FAIL(err, CWM_FORMAT, "cannot unpack '%s': %s", l->name,
+                        ZSTD_getErrorName(left));
+    }
+    l->raw.at = in.pos;
+    l->text.len = out.pos;
+    l->is_open = left != 0;
+    return CWM_OK;
+}
+
+/* The same; a file may be several gzip members one behind the other. */
+static enum cwm_rc unpack_gzip(struct lines *l, struct cwm_err *err)
+{
+    int rc = l->is_open ? Z_OK : inflateReset(l->gzip);
+
+    l->gzip->next_in = (Bytef *)l->raw.data + l->raw.at;
+    l->gzip->avail_in = (uInt)(l->raw.len - l->raw.at);
+    l->gzip->next_out = (Bytef *)l->text.data;
+    l->gzip->avail_out = BLOCK_BYTES;
+    if (rc == Z_OK) {
+        rc = inflate(l->gzip, Z_NO_FLUSH);
+    }
+    if (rc == Z_MEM_ERROR) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not unpack '%s': no memory",
+                        l->name);
+    }
+    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
+        return CWM_FAIL(err, CWM_FORMAT, "cannot unpack '%s': %s", l->name,
+                        l->gzip->msg ? l->gzip->msg : zError(rc));
+    }
+    l->raw.at = l->raw.len - l->gzip->avail_in;
+    l->text.len = BLOCK_BYTES - l->gzip->avail_out;
+    l->is_open = rc != Z_STREAM_END;
+    return CWM_OK;
+}
+
 /* Fill l->text anew from l->raw; len 0 at the end of the file. */
 static enum cwm_rc unpack_block(struct lines *l, struct cwm_err *err)
 {
-    ZSTD_outBuffer out = {.dst = l->text.data, .size = BLOCK_BYTES};
+    /* where all the room was used there may be more without more input */
+    bool is_behind = l->is_open && l->text.len == BLOCK_BYTES;
+    enum cwm_rc rc = CWM_OK;
 
-    l->text.at = 0;
-    while (out.pos == 0) {
-        ZSTD_inBuffer in;
-        size_t left;
-
-        if (l->raw.at == l->raw.len) {
-            enum cwm_rc rc = read_block(l, err);
-
+    l->text.at = l->text.len = 0;
+    while (rc == CWM_OK && l->text.len == 0) {
+        if (l->raw.at == l->raw.len && !is_behind) {
+            rc = read_block(l, err);
             if (rc != CWM_OK) {
                 return rc;
             }
-            if (l->raw.len == 0 && l->zstd_open) {
+            if (l->raw.len == 0 && l->is_open) {
                 return CWM_FAIL(err, CWM_FORMAT,
                                 "cannot unpack '%s': it ends too early",
                                 l->name);
@@ -101,44 +145,47 @@ static enum cwm_rc unpack_block(struct lines *l, struct cwm_err *err)
                 break;
             }
         }
-        in = (ZSTD_inBuffer){l->raw.data, l->raw.len, l->raw.at};
-        left = ZSTD_decompressStream(l->zstd, &out, &in);
-        if (ZSTD_isError(left)) {
-            return CWM_FAIL(err, CWM_FORMAT, "cannot unpack '%s': %s", l->name,
-                            ZSTD_getErrorName(left));
-        }
-        l->raw.at = in.pos;
-        l->zstd_open = left != 0;
+        rc = l->zstd ? unpack_zstd(l, err) : unpack_gzip(l, err);
+        is_behind = false;
     }
-    l->text.len = out.pos;
-    return CWM_OK;
+    return rc;
 }
 
 /* The block to take text from, refilled when it is used up. */
 static enum cwm_rc next_block(struct lines *l, struct block **ret_block,
                               struct cwm_err *err)
 {
-    struct block *b = l->zstd ? &l->text : &l->raw;
+    bool packed = l->zstd || l->gzip;
+    struct block *b = packed ? &l->text : &l->raw;
     enum cwm_rc rc = CWM_OK;
 
     if (b->at == b->len) {
-        rc = l->zstd ? unpack_block(l, err) : read_block(l, err);
+        rc = packed ? unpack_block(l, err) : read_block(l, err);
     }
     *ret_block = b;
     return rc;
 }
 
-static enum cwm_rc start_zstd(struct lines *l, struct cwm_err *err)
+static bool begins_with(const struct lines *l, const char *magic, size_t len)
 {
-    static const char magic[4] = {'\x28', '\xB5', '\x2F', '\xFD'};
+    return l->raw.len >= len && memcmp(l->raw.data, magic, len) == 0;
+}
 
-    if (l->raw.len < sizeof magic ||
-        memcmp(l->raw.data, magic, sizeof magic) != 0) {
+static enum cwm_rc start_unpacking(struct lines *l, struct cwm_err *err)
+{
+    bool ok = true;
+
+    if (begins_with(l, "\x28\xB5\x2F\xFD", 4)) {
+        l->zstd = ZSTD_createDStream();
+        ok = l->zstd != NULL;
+    } else if (begins_with(l, "\x1F\x8B\x08", 3)) {
+        l->gzip = cwm_calloc(1, sizeof *l->gzip);
+        ok = l->gzip && inflateInit2(l->gzip, GZIP_WINDOW) == Z_OK;
+    } else {
         return CWM_OK;
     }
     l->text.data = cwm_malloc(BLOCK_BYTES);
-    l->zstd = ZSTD_createDStream();
-    if (!l->text.data || !l->zstd) {
+    if (!ok || !l->text.data) {
         return CWM_FAIL(err, CWM_NOMEM, "could not unpack '%s': no memory",
                         l->name);
     }
@@ -173,7 +220,7 @@ enum cwm_rc lines_open(const char *path, size_t max_line_bytes,
     }
     rc = read_block(l, err);
     if (rc == CWM_OK) {
-        rc = start_zstd(l, err);
+        rc = start_unpacking(l, err);
     }
     if (rc == CWM_OK) {
         *ret_lines = l;
@@ -193,6 +240,10 @@ void lines_close(struct lines *l)
         close(l->fd);
     }
     ZSTD_freeDStream(l->zstd);
+    if (l->gzip) {
+        inflateEnd(l->gzip);
+        cwm_free(l->gzip);
+    }
     cwm_buf_release(&l->line);
     cwm_free(l->raw.data);
     cwm_free(l->text.data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines.h -- a file line by line, in flat memory, plain or zstd-compressed.
+ * lines.h -- a file line by line, in flat memory: plain, zstd or gzip.
  *
  * Compression is told by the first bytes, not by the name.  A line longer
  * than the limit is cut there and skipped to its end.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -166,6 +167,47 @@ static void lines__zstd_is_unpacked(void **state)
     free(packed);
 }
 
+/* Two members one behind the other; the first one packs very well, so that
+ * much comes out after all of it went in. */
+static void lines__gzip_is_unpacked(void **state)
+{
+    FILE *command;
+    struct lines *l;
+    struct line line;
+    struct cwm_err err;
+    bool more;
+    struct stat st;
+
+    (void)state;
+    command = popen("f=/tmp/cwm-test-lines.gz; "
+                    "{ yes aaaaaaaaa | head -n 300000 | gzip -9; "
+                    "printf 'b\\n' | gzip; } >$f",
+                    "r");
+    assert_non_null(command);
+    assert_int_equal(pclose(command), 0);
+    assert_int_equal(lines_open("/tmp/cwm-test-lines.gz", 100, NULL, &l, NULL),
+                     CWM_OK);
+    for (size_t i = 0; i < 300000; i++) {
+        line = next(l);
+        assert_int_equal(line.len, 9);
+    }
+    assert_string_equal(next(l).text, "b");
+    assert_end(l);
+    lines_close(l);
+
+    assert_int_equal(stat("/tmp/cwm-test-lines.gz", &st), 0);
+    assert_int_equal(truncate("/tmp/cwm-test-lines.gz", st.st_size - 30), 0);
+    assert_int_equal(lines_open("/tmp/cwm-test-lines.gz", 100, NULL, &l, NULL),
+                     CWM_OK);
+    do {
+        more = false;
+    } while (lines_next(l, &line, &more, &err) == CWM_OK && more);
+    assert_int_equal(err.code, CWM_FORMAT);
+    assert_non_null(strstr(err.message, "it ends too early"));
+    lines_close(l);
+    unlink("/tmp/cwm-test-lines.gz");
+}
+
 static void lines__what_cannot_be_opened_is_told(void **state)
 {
     struct lines *l = NULL;
@@ -219,6 +261,7 @@ int main(void)
         cmocka_unit_test(lines__a_long_one_is_cut_and_passed),
         cmocka_unit_test(lines__the_limit_is_exact),
         cmocka_unit_test(lines__zstd_is_unpacked),
+        cmocka_unit_test(lines__gzip_is_unpacked),
         cmocka_unit_test(lines__what_cannot_be_opened_is_told),
         cmocka_unit_test(lines__a_wait_can_be_cancelled),
     };
