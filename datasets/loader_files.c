@@ -88,6 +88,18 @@ static enum cwm_rc find(struct loader_files *f, uint64_t number,
     return CWM_OK;
 }
 
+/* What cannot be read is opened anew when it is asked for again: it may have
+ * been put right by then. */
+static void forget(struct loader_files *f, const struct shard_reader *r)
+{
+    for (size_t i = 0; i < LOADER_N_OPEN; i++) {
+        if (f->open[i].reader == r) {
+            shard_reader_close(f->open[i].reader);
+            f->open[i].reader = NULL;
+        }
+    }
+}
+
 enum cwm_rc loader__files_length(struct loader_files *f, uint64_t number,
                                  uint64_t *ret_tokens, struct cwm_err *err)
 {
@@ -95,7 +107,13 @@ enum cwm_rc loader__files_length(struct loader_files *f, uint64_t number,
     uint64_t at = 0;
     enum cwm_rc rc = find(f, number, &r, &at, err);
 
-    return rc == CWM_OK ? shard_reader_length(r, at, ret_tokens, err) : rc;
+    if (rc == CWM_OK) {
+        rc = shard_reader_length(r, at, ret_tokens, err);
+    }
+    if (rc != CWM_OK && r) {
+        forget(f, r);
+    }
+    return rc;
 }
 
 enum cwm_rc loader__files_read(struct loader_files *f, uint64_t number,
@@ -106,7 +124,13 @@ enum cwm_rc loader__files_read(struct loader_files *f, uint64_t number,
     uint64_t at = 0;
     enum cwm_rc rc = find(f, number, &r, &at, err);
 
-    return rc == CWM_OK ? shard_read(r, at, document, err) : rc;
+    if (rc == CWM_OK) {
+        rc = shard_read(r, at, document, err);
+    }
+    if (rc != CWM_OK && r) {
+        forget(f, r);
+    }
+    return rc;
 }
 
 /* ---- opening ---- */
