@@ -3,8 +3,9 @@
 """Jobs out of ../shared/data: calls found in doctests and asserts.
 
 usage: corpus_jobs.py SHARED_DATA > JOBS.jsonl
-One job a line: {"id", "source", "entry", "args"}.  Evaluation data: these
-jobs are for tests of the tracer only, never for training.
+One job a line: {"id", "source", "entry", "args"}, or without an entry: a
+script.  Evaluation data: these jobs are for tests of the tracer only, never
+for training.
 """
 import ast
 import doctest
@@ -72,12 +73,16 @@ def doctests(source):
                 yield example.source
 
 
-def main():
-    data = pathlib.Path(sys.argv[1])
-    for row in json.load(open(data / "mbpp" / "sanitized-mbpp.json")):
-        for job in jobs_of(f"mbpp/{row['task_id']}", row["code"],
-                           row["test_list"]):
-            print(json.dumps(job))
+def jobs_in(data):
+    """Every job of the corpora in the folder `data`."""
+    with open(data / "mbpp" / "sanitized-mbpp.json", encoding="utf-8") as f:
+        rows = json.load(f)
+    for row in rows:
+        yield from jobs_of(f"mbpp/{row['task_id']}", row["code"],
+                           row["test_list"])
+        script = "\n".join([row["code"], *row["test_list"], ""])
+        yield {"id": f"mbpp/{row['task_id']}:script",
+               "source": script.replace("\r\n", "\n")}
     for corpus in ("quixbugs", "thealgorithms"):
         for row in zstd_lines(data / f"{corpus}.jsonl.zst"):
             source = row["source"]
@@ -85,9 +90,9 @@ def main():
             if corpus == "quixbugs":
                 tests += [line.strip()[4:] for line in source.splitlines()
                           if line.strip().startswith(">>> ")]
-            for job in jobs_of(f"{corpus}/{row['path']}", source, tests):
-                print(json.dumps(job))
+            yield from jobs_of(f"{corpus}/{row['path']}", source, tests)
 
 
 if __name__ == "__main__":
-    main()
+    for each in jobs_in(pathlib.Path(sys.argv[1])):
+        print(json.dumps(each))
