@@ -28,7 +28,7 @@
  * are read (CWM_FORMAT), traces are read by tracer/record.h's reader.
  *
  * Threads: one at a time per `struct store`; open it once for each thread.
- * One process writes at a time: the others get CWM_USAGE.
+ * Several processes may write: one waits while another has a transaction.
  */
 #ifndef DATASETS_STORE_H
 #define DATASETS_STORE_H
@@ -55,8 +55,8 @@ enum store_mode {
 };
 
 /*
- * Fails: CWM_USAGE (not there, no store, of a later version, being written by
- * another process), CWM_FORMAT (damaged), CWM_IO, CWM_NOMEM.
+ * Fails: CWM_USAGE (not there, no store, of a later version), CWM_FORMAT
+ * (damaged), CWM_IO, CWM_NOMEM.
  */
 enum cwm_rc store_open(const char *path, enum store_mode mode,
                        struct store **ret_store, struct cwm_err *err);
@@ -161,13 +161,20 @@ struct store_item {
 enum cwm_rc store_add_program(struct store *s, struct codec_thread *thread,
                               struct store_program *program,
                               struct cwm_err *err);
-enum cwm_rc store_add_origin(struct store *s, int64_t program_id,
+enum cwm_rc store_add_origin(struct store *s,
+                             const struct store_program *program,
                              const struct store_origin *origin,
                              struct cwm_err *err);
 enum cwm_rc store_add_setting(struct store *s,
                               const struct store_setting *setting,
                               int64_t *ret_id, struct cwm_err *err);
-struct hash store_setting_hash(const struct store_setting *setting);
+struct hash store_setting_hash(struct hasher *h,
+                               const struct store_setting *setting);
+/* What a trace is called: by what was asked. */
+struct hash store_trace_hash(struct hasher *h, const struct hash *program,
+                             const struct hash *setting,
+                             const struct store_trace *trace,
+                             const void *stdin_data, size_t stdin_len);
 enum cwm_rc store_add_trace(struct store *s, const struct store_trace *trace,
                             struct cwm_err *err);
 enum cwm_rc store_add_item(struct store *s, const struct store_item *item,

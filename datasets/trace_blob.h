@@ -32,7 +32,8 @@
 enum cwm_rc trace_blob_write(const struct trace_result *result,
                              const void *stdin_data, size_t stdin_len,
                              bool with_frames, struct cwm_buf *out,
-                             struct store_trace *trace, struct cwm_err *err);
+                             struct store_trace *trace, struct hasher *hasher,
+                             struct cwm_err *err);
 
 /* A program whose traces are being read; lines and definitions parsed once. */
 struct trace_view; /* opaque */
@@ -54,7 +55,6 @@ struct trace_seen {
     struct trace_reader *reader;
     const void *stdin_data;
     size_t stdin_len;
-    struct hash content; /* made anew: compare with the row's */
 };
 
 /*
@@ -66,5 +66,8 @@ enum cwm_rc trace_view_open(struct trace_view *v,
                             const struct store_trace *trace,
                             const struct store_setting *setting, const char *id,
                             struct trace_seen *ret_seen, struct cwm_err *err);
+/* The content hash of the trace that is open, made anew. */
+struct hash trace_view_content(struct trace_view *v,
+                               const struct store_trace *trace);
 
 #endif /* DATASETS_TRACE_BLOB_H */
