@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops.h -- the table of operations that the transformer is made of.
+ *
+ * model code calls o->linear(o, ...) and never knows where that runs: the
+ * plain reference (any CPU), the fast CPU, later a GPU.  A table computes in
+ * one type, fp32 or bf16, chosen when it is made.
+ *
+ * Letters: N tokens, C channels of the model, H query heads, G key/value
+ * heads (H is a multiple), D channels of a head, F channels of the
+ * feed-forward part, V words, S sequences.  Arrays are dense and row-major
+ * where nothing else is said.
+ *
+ * Types: `float *` is fp32 always; `void *` is in the table's type, o->type.
+ * What must not lose digits is fp32 in both: the residual stream, norms'
+ * weights, gradients of weights, logits, the optimiser's state.  Sums are
+ * taken in fp32 or better (the reference: double).
+ *
+ * Memory: every pointer to numbers below is memory of the table's device, from
+ * o->alloc() -- but for CPUs, where any memory will do -- aligned to its
+ * type.  Nothing overlaps where it is not said that it may.  A linear layer's
+ * weights are a struct ops_matrix, which also holds what a device keeps for
+ * itself (a packed copy).
+ *
+ * Order: what is called later sees what was called before; read() and check()
+ * wait for it.
+ *
+ * Errors: operations return nothing.  What goes wrong (only memory and devices
+ * can) is kept, later calls do nothing of use, and check() tells: once a step
+ * is enough.  Shapes and ids are the caller's to check.
+ *
+ * Determinism: the same calls to tables made alike (type, number of threads)
+ * give the same bits.
+ *
+ * Threads: a table is used by one thread at a time; it has threads of its own.
+ */
+#ifndef CWM_MODEL_OPS_H
+#define CWM_MODEL_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cwm/base/err.h"
+
+enum ops_type { OPS_F32, OPS_BF16, OPS_I8 };
+
+static inline size_t ops_type_bytes(enum ops_type type)
+{
+    return type == OPS_F32 ? 4 : type == OPS_BF16 ? 2 : 1;
+}
+
+/*
+ * The weights of a linear layer, y = x W^T.  `type` is that of the values:
+ * OPS_F32 or OPS_BF16, which must be o->type where gradients are asked for;
+ * OPS_I8 with a scale for each row (w = i8 * scale), for inference.
+ * After values change, matrix_changed() must be called before the next use.
+ */
+struct ops_matrix {
+    size_t n_out, n_in;
+    enum ops_type type;
+    const void *values;  /* [n_out,n_in]; borrowed */
+    const float *scales; /* [n_out], of OPS_I8; borrowed */
+    void *packed;        /* the table's own: NULL at first; matrix_release() */
+};
+
+/* Queries, keys and values lie side by side: qkv [N,H+2G,D], heads of queries,
+ * then of keys, then of values. */
+struct ops_heads {
+    size_t n_heads;    /* H */
+    size_t n_kv_heads; /* G */
+    size_t d_head;     /* D, even */
+    size_t window;     /* a query sees that many keys, its own included; 0: all
+                        */
+};
+
+/*
+ * Keys and values of earlier tokens, in pages, for one layer.  The token at
+ * position p of sequence s lies in page pages[s, p / OPS_PAGE_TOKENS %
+ * max_pages], in its row p % OPS_PAGE_TOKENS.  So a layer with a window needs
+ * only as many pages as the window touches (a ring), and sequences with the
+ * same beginning may share the pages of it.
+ */
+enum { OPS_PAGE_TOKENS = 32 };
+
+struct ops_cache {
+    void *k, *v;           /* [pages,G,OPS_PAGE_TOKENS,D] */
+    const uint32_t *pages; /* [S,max_pages] */
+    size_t max_pages;      /* of one sequence */
+};
+
+struct ops_adamw {
+    float rate; /* of this step */
+    float beta1, beta2, eps;
+    float decay;      /* decoupled: w -= rate * decay * w */
+    float correct1;   /* 1 / (1 - beta1^step) */
+    float correct2;   /* 1 / (1 - beta2^step) */
+    float grad_scale; /* of all gradients first: clipping */
+};
+
+struct ops {
+    const char *name;   /* "reference", "cpu" */
+    enum ops_type type; /* what it computes in: OPS_F32 or OPS_BF16 */
+
+    /* ---- memory ---- */
+
+    /* NULL when there is none; zeroed. */
+    void *(*alloc)(struct ops *o, size_t n_bytes);
+    void (*free)(struct ops *o, void *p); /* NULL is fine */
+    void (*zero)(struct ops *o, void *p, size_t n_bytes);
+    /* From the host to the device, from the device to the host. */
+    void (*write)(struct ops *o, void *to, const void *from, size_t n_bytes);
+    void (*read)(struct ops *o, void *to, const void *from, size_t n_bytes);
+    /* Wait, and tell the first thing that went wrong: CWM_NOMEM, CWM_SYSTEM. */
+    enum cwm_rc (*check)(struct ops *o, struct cwm_err *err);
+    /* out [n] in o->type from x [n]; the other way round */
+    void (*from_f32)(struct ops *o, const float *x, size_t n, void *out);
+    void (*to_f32)(struct ops *o, const void *x, size_t n, float *out);
+
+    /* ---- weights ---- */
+
+    /* `many`: it will be used for many rows at once (training, prompts), or
+     * row by row (generation).  Packs what pays to be packed. */
+    void (*matrix_changed)(struct ops *o, struct ops_matrix *w, bool many);
+    void (*matrix_release)(struct ops *o, struct ops_matrix *w);
+
+    /* ---- forward ---- */
+
+    /* out [N,C] fp32: rows of table [V,C] (o->type) that ids [N] name */
+    void (*embed)(struct ops *o, const uint32_t *ids, size_t n,
+                  const void *table, size_t n_channels, float *out);
+    /*
+     * sum [N,C] = x [N,C] + y [N,C] (y NULL: sum is not written; sum may be
+     * x).  out [N,C] = sum / rms(sum) * weight [C]; scales [N], where not
+     * NULL, get 1 / rms(sum), rms(a) = sqrt(mean(a^2) + eps).
+     */
+    void (*add_norm)(struct ops *o, const float *x, const void *y, size_t n,
+                     size_t n_channels, const float *weight, float eps,
+                     float *sum, void *out, float *scales);
+    /*
+     * out [n,n_out], rows `stride` elements apart, of out_type (OPS_F32 or
+     * o->type): x [n,n_in] times the transpose of w.
+     */
+    void (*linear)(struct ops *o, const void *x, size_t n,
+                   const struct ops_matrix *w, void *out, size_t stride,
+                   enum ops_type out_type);
+    /* turns [N,D/2,2]: cosine and sine of positions[t] * freqs[i]; the angle
+     * is rounded to fp32, as models are trained with */
+    void (*rope_turns)(struct ops *o, const uint32_t *positions, size_t n,
+                       const float *freqs, size_t d_head, float *turns);
+    /* Turn the first H+G heads of qkv in place, channels i and i + D/2;
+     * `back`: the other way round, which is the gradient. */
+    void (*rope)(struct ops *o, void *qkv, size_t n, const struct ops_heads *h,
+                 const float *turns, bool back);
+    /*
+     * out [N,H,D]: softmax of query times keys over sqrt(D), times values.
+     * Token t sees starts[t]..t (starts [N]: rows of qkv; where its document
+     * begins, so sequences of a batch stand one behind the other), and of
+     * these only the last h->window.  starts NULL: one document.
+     * lse [N,H], where not NULL: log of the sum of exp, for attention_back().
+     */
+    void (*attention)(struct ops *o, const void *qkv, size_t n,
+                      const struct ops_heads *h, const uint32_t *starts,
+                      void *out, float *lse);
+    /* out [N,F] = silu(gate) * up of gate_up [N,2F]: gate's F, then up's */
+    void (*swiglu)(struct ops *o, const void *gate_up, size_t n, size_t n_ffn,
+                   void *out);
+    /* logs [N]: the log of the probability of targets [N] by logits [N,V] */
+    void (*log_probs)(struct ops *o, const float *logits, size_t n,
+                      size_t n_words, const uint32_t *targets, float *logs);
+
+    /* ---- forward with a cache ---- */
+
+    /*
+     * Row r of qkv is the token at positions[r] of sequence seqs[r] (both
+     * [N]).  Put its key and value into the cache.  Where a layer has a
+     * window, rows of one call must not overwrite what an earlier row of it
+     * still sees: max_pages covers window - 1 + the call's rows.
+     */
+    void (*cache_put)(struct ops *o, const void *qkv, size_t n,
+                      const struct ops_heads *h, const struct ops_cache *cache,
+                      const uint32_t *seqs, const uint32_t *positions);
+    /* out [N,H,D]: as attention(), each row over the keys and values of its
+     * sequence that the cache has up to its own position, its own included. */
+    void (*cache_attention)(struct ops *o, const void *qkv, size_t n,
+                            const struct ops_heads *h,
+                            const struct ops_cache *cache, const uint32_t *seqs,
+                            const uint32_t *positions, void *out);
+
+    /* ---- backward: gradients of weights are added to, others are set ---- */
+
+    /*
+     * From logits [n,V]: losses [n] = weights[t] * -log p(targets[t]), and
+     * dlogits [n,V] = weights[t] * (p - [word is target]); dlogits may be
+     * logits where o->type is fp32.
+     */
+    void (*cross_entropy)(struct ops *o, const float *logits, size_t n,
+                          size_t n_words, const uint32_t *targets,
+                          const float *weights, float *losses, void *dlogits);
+    /* dx [n,n_in] = dy [n,n_out] times w */
+    void (*linear_dx)(struct ops *o, const void *dy, size_t n,
+                      const struct ops_matrix *w, void *dx);
+    /* dw [n_out,n_in] += transpose of dy [n,n_out], times x [n,n_in] */
+    void (*linear_dw)(struct ops *o, const void *dy, const void *x, size_t n,
+                      size_t n_out, size_t n_in, float *dw);
+    /*
+     * dx [N,C] += the norm's gradient: dx comes in as the gradient of `sum`
+     * along the residual stream.  x is the forward's sum, scales its scales.
+     * dweight [C] is added to.  copy [N,C], where not NULL, gets dx.
+     */
+    void (*norm_back)(struct ops *o, const void *dout, const float *x,
+                      const float *scales, size_t n, size_t n_channels,
+                      const float *weight, float *dx, float *dweight,
+                      void *copy);
+    /* dqkv [N,H+2G,D] from dout [N,H,D]; qkv, out, lse as attention() had
+     * them; scratch [N,H] */
+    void (*attention_back)(struct ops *o, const void *dout, const void *qkv,
+                           const void *out, const float *lse, size_t n,
+                           const struct ops_heads *h, const uint32_t *starts,
+                           float *scratch, void *dqkv);
+    void (*swiglu_back)(struct ops *o, const void *dout, const void *gate_up,
+                        size_t n, size_t n_ffn, void *dgate_up);
+    /* dtable [V,C]: row ids[t] += dx[t] */
+    void (*embed_back)(struct ops *o, const uint32_t *ids, size_t n,
+                       const float *dx, size_t n_words, size_t n_channels,
+                       float *dtable);
+
+    /* ---- the optimiser ---- */
+
+    /* of x [n]; waits */
+    double (*sum_squares)(struct ops *o, const float *x, size_t n);
+    /* One step of w [n] by grad [n]; m, v [n] are the moments.  copy [n],
+     * where not NULL, gets w in o->type. */
+    void (*adamw)(struct ops *o, const struct ops_adamw *a, float *w,
+                  const float *grad, float *m, float *v, size_t n, void *copy);
+
+    void (*release)(struct ops *o); /* frees the table: ops_free() */
+};
+
+/* The plain one: slow, what all others must agree with.  Fails: CWM_NOMEM. */
+enum cwm_rc ops_ref_new(enum ops_type type, struct ops **ret_ops,
+                        struct cwm_err *err);
+/*
+ * The fast one for this CPU.  n_threads 0: as many as this process may use.
+ * Fails: CWM_NOMEM, CWM_SYSTEM (no threads).
+ */
+enum cwm_rc ops_cpu_new(enum ops_type type, unsigned n_threads,
+                        struct ops **ret_ops, struct cwm_err *err);
+void ops_free(struct ops *o); /* NULL is fine */
+
+/* ---- bf16: the upper half of an fp32 ---- */
+
+static inline float bf16_to_f32(uint16_t half)
+{
+    union {
+        uint32_t bits;
+        float value;
+    } u = {.bits = (uint32_t)half << 16};
+
+    return u.value;
+}
+
+/* To the nearest, ties to even; a NaN stays one. */
+static inline uint16_t bf16_from_f32(float value)
+{
+    union {
+        float value;
+        uint32_t bits;
+    } u = {.value = value};
+
+    if ((u.bits & 0x7FFFFFFF) > 0x7F800000) {
+        return (uint16_t)(u.bits >> 16 | 0x40);
+    }
+    return (uint16_t)((u.bits + 0x7FFF + (u.bits >> 16 & 1)) >> 16);
+}
+
+#endif /* CWM_MODEL_OPS_H */
