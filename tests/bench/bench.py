@@ -96,18 +96,19 @@ def python_turn(hook, workload, scale, out):
 
 
 def same_text(bench, workload, folder):
-    """A slower tracer that wrote less would be no measure for ours."""
-    python_turn("python", workload, "3", f"{folder}/theirs")
+    """A tracer that wrote something else would be no measure for ours."""
     run([bench.cwm, "trace", workload, "--entry", "main", "--args", "3",
          "--format", "cwm", "--max-frames", "1000000", "--max-trace-bytes",
          "1G", "-o", f"{folder}/ours"])
-    with open(f"{folder}/theirs", encoding="utf-8") as f:
-        theirs = f.read()
     with open(f"{folder}/ours", encoding="utf-8") as f:
         ours = f.read()
     frames = ours[ours.index("<|call_sep|>"):]
-    if frames != theirs + "<|end_of_text|>":
-        sys.exit("bench: the tracer in Python and cwm give different text")
+    for hook in ("python", "tuned"):
+        python_turn(hook, workload, "3", f"{folder}/theirs")
+        with open(f"{folder}/theirs", encoding="utf-8") as f:
+            if frames != f.read() + "<|end_of_text|>":
+                sys.exit(f"bench: cwm and the tracer in Python ({hook}) give "
+                         "different text")
 
 
 def tracing(bench):
@@ -117,14 +118,14 @@ def tracing(bench):
     scale = "20" if bench.quick else "159"
     turns = 2 if bench.quick else 7
     null = f"{bench.build}/tests/nullhook.so"
-    seconds = {"plain": [], "null hook": [], "python": [], "cwm run": [],
-               "cwm all": []}
+    seconds = {"plain": [], "null hook": [], "python": [], "tuned": [],
+               "cwm run": [], "cwm all": []}
     n_lines = n_frames = 0
     with tempfile.TemporaryDirectory() as folder:
         same_text(bench, workload, folder)
         for _ in range(turns):
             for name, hook in (("plain", "plain"), ("null hook", null),
-                               ("python", "python")):
+                               ("python", "python"), ("tuned", "tuned")):
                 got = python_turn(hook, workload, scale, f"{folder}/text")
                 seconds[name].append(got["cpu_s"])
                 n_lines = got["lines"] or n_lines
@@ -143,14 +144,15 @@ def tracing(bench):
     middle = {k: statistics.median(v) for k, v in seconds.items()}
     bench.say("### Tracing\n")
     bench.say(f"`{os.path.basename(workload)}`, {n_lines} line events, "
-              f"{n_frames} frames, full values, {turns} turns. Of the first "
-              "three the call alone is measured; of cwm the whole run: the "
-              "fork, the program's module level, the call, the end. The tracer "
-              "in Python and cwm write the same bytes (checked).\n")
+              f"{n_frames} frames, full values, {turns} turns. Of the others "
+              "the call alone is measured; of cwm the whole run: the fork, the "
+              "program's module level, the call, the end. The tracers in "
+              "Python and cwm write the same bytes (checked).\n")
     bench.say("| | CPU s: median (min - max) | M lines/s | times plain |")
     bench.say("|---|---|---|---|")
     titles = {"plain": "plain run", "null hook": "C hook that does nothing",
               "python": "tracer in Python, same text",
+              "tuned": "the same, its JSON put together by hand",
               "cwm run": "cwm: the run in the jail, records written",
               "cwm all": "cwm: the same, and records checked by the host"}
     for name, title in titles.items():

@@ -3,8 +3,9 @@
 """pytrace.py HOOK FILE ENTRY ARGS [OUT] -- one run under one kind of hook.
 
 HOOK is `plain` (none), `python` (a sys.settrace tracer in Python that writes
-the text form of docs/formats.md to OUT, what a careful person would write) or
-the path of the extension that holds the hook that does nothing.
+the text form of docs/formats.md to OUT, as one would write it), `tuned` (the
+same, its JSON put together by hand from what json.dumps calls inside) or the
+path of the extension that holds the hook that does nothing.
 
 Prints {"cpu_s", "lines", "bytes"}: the CPU time of the call alone.  The
 tracer counts its line events; the other two leave that to it.
@@ -18,11 +19,11 @@ import time
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 EXACT = frozenset((int, float, bool, type(None), str, bytes))
-encode = json.encoder.encode_basestring_ascii  # what json.dumps calls, in C
 
 
 class Tracer:
     """What changed is written; equality is of the text (the diff rule)."""
+    dumps = staticmethod(json.dumps)
 
     def __init__(self, filename, lines, out):
         self.filename = filename
@@ -42,15 +43,13 @@ class Tracer:
 
     def state(self, frame, before):
         now = {}
-        shown = []
+        shown = {}
         for name, value in frame.f_locals.items():
             now[name] = text = self.text(value)
-            if before is not None and before.get(name) == text:
-                shown.append(f'"{name}": ".."')
-            else:
-                shown.append(f'"{name}": {encode(text)}')
+            same = before is not None and before.get(name) == text
+            shown[name] = ".." if same else text
         self.states[-1] = now
-        return "{" + ", ".join(shown) + "}"
+        return self.dumps(shown)
 
     def enter(self, frame, event, _arg):
         if frame.f_code.co_filename != self.filename:
@@ -69,16 +68,32 @@ class Tracer:
                            "<|frame_sep|>")
         elif event == "return":
             self.out.write(f"<|return_sep|><|action_sep|>{source}<|arg_sep|>"
-                           f"{encode(self.text(arg))}<|frame_sep|>")
+                           f"{self.dumps(self.text(arg))}<|frame_sep|>")
             self.states.pop()
             if self.states:
                 self.states[-1] = None  # the caller shows all again
         elif event == "exception":
             parts = ", ".join(self.text(part) for part in arg)
             self.out.write(f"<|exception_sep|><|action_sep|>{source}"
-                           f"<|arg_sep|>{encode(f'({parts})')}"
+                           f"<|arg_sep|>{self.dumps(f'({parts})')}"
                            "<|frame_sep|>")
         return self.step
+
+
+class Tuned(Tracer):
+    dumps = staticmethod(json.encoder.encode_basestring_ascii)
+
+    def state(self, frame, before):
+        now = {}
+        shown = []
+        for name, value in frame.f_locals.items():
+            now[name] = text = self.text(value)
+            if before is not None and before.get(name) == text:
+                shown.append(f'"{name}": ".."')
+            else:
+                shown.append(f'"{name}": {self.dumps(text)}')
+        self.states[-1] = now
+        return "{" + ", ".join(shown) + "}"
 
 
 def load_extension(path):
@@ -103,9 +118,10 @@ def main():
     function = space[entry]
     out = open(sys.argv[5] if len(sys.argv) > 5 else "/dev/null", "w",
                encoding="utf-8")
-    tracer = Tracer("prog.py", source.splitlines(), out)
+    kind = Tuned if hook == "tuned" else Tracer
+    tracer = kind("prog.py", source.splitlines(), out)
     start = stop = lambda: None
-    if hook == "python":
+    if hook in ("python", "tuned"):
         start, stop = lambda: sys.settrace(tracer.enter), \
             lambda: sys.settrace(None)
     elif hook != "plain":
