@@ -17,7 +17,7 @@
 
 #include "cwm/model/sample.h"
 
-enum { N_WORDS = 1000, N_DRAWS = 20000 };
+enum { N_WORDS = 1000, N_DRAWS = 6000 };
 
 static const struct sample_options greedy = {.top_p = 1};
 
