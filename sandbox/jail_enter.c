@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,6 +73,20 @@ static enum cwm_rc open_descriptors(struct jail *jail,
     return CWM_OK;
 }
 
+/* Each run sets limits; a machine that refuses that refuses these, too. */
+static enum cwm_rc prepare_limits(struct jail_build *build, struct cwm_err *err)
+{
+    struct rlimit as_it_is;
+
+    if (getrlimit(RLIMIT_AS, &as_it_is) < 0 ||
+        setrlimit(RLIMIT_AS, &as_it_is) < 0) {
+        return jail__wall_missing(build, SANDBOX_WALL_LIMITS, err,
+                                  "setrlimit: %s", strerror(errno));
+    }
+    jail__wall_up(build, SANDBOX_WALL_LIMITS, "address space and others");
+    return CWM_OK;
+}
+
 static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
                                  struct cwm_err *err)
 {
@@ -90,6 +105,9 @@ static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
         rc = jail__wall_missing(build, SANDBOX_WALL_SECCOMP, err, "%s",
                                 strerror(errno));
     }
+    if (rc == CWM_OK) {
+        rc = prepare_limits(build, err);
+    }
     if (rc != CWM_OK) {
         return rc;
     }
@@ -101,10 +119,12 @@ static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
     }
     jail->landlock_abi = 0;
     /* A second wall only, on which nothing rests, unless the first is not. */
-    return build->walls[SANDBOX_WALL_MOUNT_NS].up
-               ? CWM_OK
-               : jail__wall_missing(build, SANDBOX_WALL_LANDLOCK, err,
-                                    "this kernel has none");
+    if (build->walls[SANDBOX_WALL_MOUNT_NS].up) {
+        build->walls[SANDBOX_WALL_LANDLOCK].required = false;
+        return CWM_OK;
+    }
+    return jail__wall_missing(build, SANDBOX_WALL_LANDLOCK, err,
+                              "this kernel has none");
 }
 
 /* The outer process: end as pid 1 ends. */

@@ -322,6 +322,20 @@ static enum cwm_rc move_in(const struct root *root, struct cwm_err *err)
     return CWM_OK;
 }
 
+/*
+ * Back to the root as it was before anything was mounted: a half-made one
+ * counts as a chroot, in which the kernel gives no user namespace.
+ */
+static void move_back(const struct root *root, bool leave_chroot)
+{
+    if (fchdir(root->new_fd) == 0) {
+        (void)umount2(".", MNT_DETACH);
+    }
+    if (fchdir(root->old_fd) < 0 || (leave_chroot && chroot(".") < 0)) {
+        return; /* as it was with the mounts: without a user namespace */
+    }
+}
+
 static enum cwm_rc bind_all(struct root *root, const char *const *read_paths,
                             struct cwm_err *err)
 {
@@ -369,6 +383,8 @@ enum cwm_rc jail__mounts(const char *const *read_paths, uint32_t owner,
     }
     if (rc == CWM_OK) {
         rc = move_in(&root, err);
+    } else {
+        move_back(&root, leave_chroot);
     }
 out:
     for (size_t i = 0; i < root.n_bound; i++) {

@@ -60,6 +60,9 @@ static int set_limits(const struct jail *jail,
         {RLIMIT_LOCKS, 0},
     };
 
+    if (!jail->walls[SANDBOX_WALL_LIMITS].up) {
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct rlimit new_limit = {table[i].value, table[i].value};
         struct rlimit old_limit;

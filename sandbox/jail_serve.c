@@ -364,6 +364,18 @@ static enum cwm_rc prepare(struct jail *jail, struct cwm_err *err)
     return CWM_OK;
 }
 
+static uint32_t missing_walls(const struct jail *jail)
+{
+    uint32_t missing = 0;
+
+    for (unsigned i = 0; i < SANDBOX_N_WALLS; i++) {
+        if (jail->walls[i].required && !jail->walls[i].up) {
+            missing |= 1u << i;
+        }
+    }
+    return missing;
+}
+
 enum cwm_rc jail_serve(struct jail *jail, const char *hello,
                        const struct jail_callbacks *callbacks, void *ctx,
                        struct cwm_err *err)
@@ -376,6 +388,7 @@ enum cwm_rc jail_serve(struct jail *jail, const char *hello,
     rc = prepare(jail, err);
     if (rc == CWM_OK) {
         protocol_message_init(&m, MESSAGE_HELLO, hello);
+        m.u.missing = missing_walls(jail);
         rc = protocol_send(jail->control_fd, &m, NULL, 0, err);
     }
     if (rc == CWM_OK) {

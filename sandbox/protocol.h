@@ -9,8 +9,8 @@
  * struct may be sent as it lies in memory.
  *
  *   host -> worker                     worker -> host
- *   GO                                 REFUSE  code, wall, text
- *                                      HELLO   text
+ *   GO                                 REFUSE  code, text
+ *                                      HELLO   missing, text
  *   RUN    run_id, limits + 4 fds      RESULT  run_id, verdict
  *   KILL   run_id, end
  *
@@ -57,6 +57,7 @@ struct message {
         struct sandbox_limits limits;   /* RUN */
         uint32_t end;                   /* KILL: enum sandbox_end */
         uint32_t code;                  /* REFUSE: enum cwm_rc */
+        uint32_t missing;               /* HELLO: 1u << wall */
         struct sandbox_verdict verdict; /* RESULT */
     } u;
     uint32_t text_len;

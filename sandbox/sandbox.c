@@ -440,3 +440,8 @@ const char *sandbox_hello(const struct sandbox *s)
 {
     return s->worker.hello;
 }
+
+uint32_t sandbox_missing(const struct sandbox *s)
+{
+    return s->worker.missing;
+}

@@ -145,4 +145,7 @@ const uint8_t *sandbox_shared(const struct sandbox *s, size_t *ret_len);
 /* What the worker said of itself when it was warm (its hello text). */
 const char *sandbox_hello(const struct sandbox *s);
 
+/* The walls that it does without, 1u << wall: missing here, and accepted. */
+uint32_t sandbox_missing(const struct sandbox *s);
+
 #endif /* SANDBOX_SANDBOX_H */

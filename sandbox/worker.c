@@ -256,6 +256,7 @@ static enum cwm_rc await_hello(struct worker *w, int log, struct cwm_err *err)
     if (m.type == MESSAGE_REFUSE) {
         return CWM_FAIL(err, (enum cwm_rc)m.u.code, "%s", m.text);
     }
+    w->missing = m.u.missing;
     cwm_free(w->hello);
     w->hello = cwm_strdup(m.text);
     if (!w->hello) {

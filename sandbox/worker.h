@@ -23,6 +23,7 @@ struct worker {
     uint64_t base_bytes;  /* memory of the warm worker in its cgroup */
     uint64_t oom_kills;   /* as last read from the cgroup */
     char *hello;          /* owned */
+    uint32_t missing;     /* walls that are accepted to be missing, and are */
     /* Copies of the policy, owned. */
     char *path;
     char **args;       /* NULL-ended, args[0] is the path */

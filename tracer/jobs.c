@@ -27,6 +27,9 @@ enum {
     ERROR_LINE_BYTES = 1024
 };
 
+/* Some programs put it before a file that others call UTF-8. */
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+
 /* What work() tells write(), besides the text. */
 struct note {
     bool bad_line; /* out is a message, no record */
@@ -71,6 +74,10 @@ static enum cwm_rc parse_line(const struct jobs *j, const char *text,
     if (cut) {
         return CWM_FAIL(err, CWM_USAGE, "longer than %lu bytes",
                         JOBS_MAX_LINE_BYTES);
+    }
+    if (len >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
+        text += 3;
+        len -= 3;
     }
     return job_line_new(text, len, &j->options->defaults, j->folder, ret_job,
                         err);
@@ -412,6 +419,7 @@ static enum cwm_rc open_all(struct jobs *j, struct cwm_err *err)
     if (rc == CWM_OK) {
         snprintf(j->stats->python, sizeof j->stats->python, "%s",
                  tracer_python(j->tracers[0]));
+        j->stats->missing_walls = tracer_missing(j->tracers[0]);
         rc = open_out(j, err);
     }
     return rc;

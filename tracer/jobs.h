@@ -36,6 +36,7 @@ struct jobs_stats {
     uint64_t n_tracer_failed; /* records spoiled by the tracer itself */
     uint64_t n_frames;
     uint64_t n_verdicts[TRACE_N_VERDICTS]; /* by enum trace_verdict */
+    uint32_t missing_walls;                /* as tracer_missing() */
     char python[16];
     bool complete; /* all jobs have their record */
 };

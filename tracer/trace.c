@@ -169,6 +169,11 @@ const char *tracer_python(const struct tracer *t)
     return t->worker.about.version;
 }
 
+uint32_t tracer_missing(const struct tracer *t)
+{
+    return sandbox_missing(t->sandbox);
+}
+
 /* ---- understanding the job ---- */
 
 /* The first line of an error's message: what follows are hints. */

@@ -107,6 +107,8 @@ enum cwm_rc tracer_open(const struct tracer_options *options,
                         struct tracer **ret_tracer, struct cwm_err *err);
 void tracer_close(struct tracer *t);               /* NULL is fine */
 const char *tracer_python(const struct tracer *t); /* "3.11.2" */
+/* The walls that it does without, as sandbox_missing(). */
+uint32_t tracer_missing(const struct tracer *t);
 
 struct trace_result {
     enum trace_verdict verdict;

@@ -2,7 +2,9 @@
 /* cmd_trace.c -- `cwm trace`: the options, and the trace of one program. */
 #include "cwm/cli/cmd_trace.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cwm/base/alloc.h"
@@ -190,6 +192,17 @@ int trace_tracer_options(const struct trace_fields *f,
     return allow_walls(&f->allow_missing, &ret_options->allow_missing);
 }
 
+void trace_say_missing(uint32_t walls)
+{
+    for (int i = 0; i < SANDBOX_N_WALLS; i++) {
+        if (walls & UINT32_C(1) << i) {
+            cli_say("cwm trace: runs without the wall '%s' of the jail (%s)",
+                    sandbox_wall_name((enum sandbox_wall)i),
+                    sandbox_wall_what((enum sandbox_wall)i));
+        }
+    }
+}
+
 /* ---- one program ---- */
 
 static bool ends_in(const char *text, const char *end)
@@ -330,8 +343,11 @@ static int run_one(const struct trace_fields *f, const char *name,
     if (code >= 0) {
         return code;
     }
-    if (tracer_open(&how, &t, &err) != CWM_OK ||
-        tracer_run(t, job, cli_catch_signals(), &result, &err) != CWM_OK) {
+    if (tracer_open(&how, &t, &err) != CWM_OK) {
+        return cli_fail("trace", &err);
+    }
+    trace_say_missing(tracer_missing(t));
+    if (tracer_run(t, job, cli_catch_signals(), &result, &err) != CWM_OK) {
         code = cli_fail("trace", &err);
     } else {
         code = put_result(f, name, &result);
@@ -394,9 +410,45 @@ static const char *out_of_place(const struct trace_fields *f)
                            : NULL;
 }
 
+static int cannot_write(const char *out, const char *why)
+{
+    return cli_usage("trace", "cannot write '%s': %s", out, why);
+}
+
+/* What can be told of OUT before anything is run; -1, or the exit code. */
+static int check_out(const char *out, const char *program)
+{
+    const char *slash = strrchr(out, '/');
+    char *folder = NULL; /* owned */
+    struct stat a;
+    struct stat b;
+    int code = -1;
+
+    if (stat(out, &a) == 0) {
+        if (S_ISDIR(a.st_mode)) {
+            return cannot_write(out, "it is a directory");
+        }
+        if (S_ISREG(a.st_mode) && program && stat(program, &b) == 0 &&
+            a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+            return cannot_write(out, "it is the program");
+        }
+        return access(out, W_OK) == 0 ? -1 : cannot_write(out, strerror(errno));
+    }
+    folder =
+        slash ? cwm_strndup(out, (size_t)(slash - out) + 1) : cwm_strdup(".");
+    if (folder && (stat(folder, &a) != 0 || !S_ISDIR(a.st_mode))) {
+        code = cannot_write(out, "there is no folder for it");
+    } else if (folder && access(folder, W_OK) != 0) {
+        code = cannot_write(out, strerror(errno));
+    }
+    cwm_free(folder);
+    return code;
+}
+
 static int choose(const struct trace_fields *f, const struct opt_rest *rest)
 {
     const char *stray = out_of_place(f);
+    int code;
 
     if (f->jobs && rest->n > 0) {
         return cli_usage("trace", "cannot trace '%s' and --jobs at once",
@@ -415,6 +467,10 @@ static int choose(const struct trace_fields *f, const struct opt_rest *rest)
     if (f->jobs && f->form != FORM_AUTO && f->form != FORM_JSONL) {
         return cli_usage("trace", "--jobs writes jsonl, not %s",
                          forms[f->form]);
+    }
+    code = f->out ? check_out(f->out, f->jobs ? NULL : rest->values[0]) : -1;
+    if (code >= 0) {
+        return code;
     }
     if (f->jobs) {
         return trace_many(f);

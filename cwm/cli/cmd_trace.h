@@ -35,6 +35,9 @@ struct trace_fields {
 int trace_tracer_options(const struct trace_fields *f,
                          struct tracer_options *ret_options);
 
+/* Tell which of the walls, 1u << wall, the run does without. */
+void trace_say_missing(uint32_t walls);
+
 /* `cwm trace --jobs`; exit code. */
 int trace_many(const struct trace_fields *f);
 

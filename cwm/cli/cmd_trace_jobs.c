@@ -188,6 +188,7 @@ int trace_many(const struct trace_fields *f)
     rc = jobs_run(&how, &stats, &err);
     seconds = cli_now() - talk.progress.start;
     progress_clear(&talk.progress);
+    trace_say_missing(stats.missing_walls);
     code = tell_end(f, rc, &stats, &err);
     if (rc == CWM_OK || stats.n_written > 0) {
         say_summary(f, how.n_workers, &stats, seconds);
