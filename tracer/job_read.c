@@ -107,6 +107,10 @@ static enum cwm_rc take_id(struct job_line *l, struct cwm_err *err)
         l->job.id = l->id_text;
         return CWM_OK;
     }
+    if (!json_is_string(id)) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "'id' is neither a text nor a whole number");
+    }
     return take_text(l, "id", &l->job.id, NULL, err);
 }
 

@@ -98,7 +98,8 @@ static void job_read__every_mistake_has_its_line(void **state)
     (void)state;
     assert_refused("[1]", "not a JSON object");
     assert_refused("{\"source\": \"x\"}", "the field 'id' is not there");
-    assert_refused("{\"id\": 1.5, \"source\": \"x\"}", "'id' is not a text");
+    assert_refused("{\"id\": 1.5, \"source\": \"x\"}",
+                   "'id' is neither a text nor a whole number");
     assert_refused("{\"id\": \"a\\u0000\", \"source\": \"x\"}",
                    "'id' holds a NUL character");
     assert_refused("{\"id\": \"a\"}", "neither 'source' nor 'path' is there");
