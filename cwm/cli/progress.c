@@ -69,6 +69,21 @@ static void add_line(const struct progress *p, const struct jobs_stats *stats,
     progress_verdicts(stats, out);
 }
 
+/* Leaves out whole parts: half a number would be a wrong one. */
+static void cut_line(struct cwm_buf *line, size_t max_bytes)
+{
+    size_t len = max_bytes;
+
+    if (line->len <= max_bytes) {
+        return;
+    }
+    while (len > 0 && line->data[len] != ',' &&
+           strncmp(line->data + len, "  ", 2) != 0) {
+        len--;
+    }
+    line->len = len;
+}
+
 void progress_show(struct progress *p, const struct jobs_stats *stats)
 {
     struct cwm_buf line;
@@ -81,9 +96,7 @@ void progress_show(struct progress *p, const struct jobs_stats *stats)
     cwm_buf_init(&line, MAX_LINE_BYTES);
     cwm_buf_adds(&line, clear_line);
     add_line(p, stats, now, &line);
-    if (line.len > sizeof clear_line - 1 + columns - 1) {
-        line.len = sizeof clear_line - 1 + columns - 1;
-    }
+    cut_line(&line, sizeof clear_line - 1 + columns - 1);
     io_write_all(STDERR_FILENO, "standard error", line.data, line.len, NULL,
                  NULL);
     cwm_buf_release(&line);

@@ -31,3 +31,15 @@ bar "cwm trace --jobs jobs.jsonl -o out.jsonl"
 bar "TERM=dumb cwm trace --jobs jobs.jsonl -o out2.jsonl"
 bar "cwm trace --jobs jobs.jsonl -o out3.jsonl 2>&1 | cat"
 cmp out.jsonl out2.jsonl
+
+# A line that does not fit ends at a whole number: all these jobs are ok.
+i=0
+while [ $i -lt 400 ]; do
+    echo "{\"id\": $i, \"path\": \"p.py\", \"entry\": \"f\", \"args\": \"1\"}"
+    i=$((i + 1))
+done >more.jsonl
+for columns in 58 59 60 61 62; do
+    script -qec "stty cols $columns
+        cwm trace --jobs more.jsonl -o $columns.jsonl" /dev/null </dev/null |
+        tr '\r' '\n' | sed -n 's|.* \([0-9]*\)/400 .* ok \([0-9]*\)$|\1 \2|p'
+done | awk '$1 != $2 { print $1 " jobs, ok " $2 }'
