@@ -12,8 +12,8 @@
  *                  "test"}: the calls of its test whose arguments are literal
  *     mbpp         {"task_id", "code", "test_list"}: the same
  *     contest      {"id", "tests": [{"input", "output"}], "solutions":
- *                  [{"source", "right"}]} or one solution as {"source"}:
- *                  scripts that read standard input, labelled
+ *                  [{"source", "right"}]}, or one solution as {"source",
+ *                  "right"}: scripts that read standard input, labelled
  *     generate     the number of a program (generate.h)
  *
  * Threads: none shared.
@@ -35,10 +35,11 @@ struct candidate_call {
     bool wrap_main;
     const void *stdin_data;
     size_t stdin_len;
-    int input_origin; /* enum inputs_origin */
-    const char *label;
-    bool has_limits; /* a job's own */
-    uint64_t seed;
+    int input_origin;     /* enum inputs_origin */
+    const char *label;    /* "right", "wrong", or NULL */
+    const char *expected; /* standard output that a right solution gives: says
+                             whether this run is right; or NULL */
+    uint64_t seed;        /* of the run */
     struct trace_limits limits;
 };
 
@@ -56,7 +57,8 @@ struct candidate_program {
 struct candidate_options {
     uint64_t seed;
     const struct generate_settings *generate; /* borrowed */
-    struct trace_limits limits;
+    uint64_t run_seed;                        /* of runs that name none */
+    struct trace_limits limits;               /* the same */
 };
 
 struct candidate; /* opaque: candidate.c */

@@ -47,11 +47,27 @@ enum gen_type {
 
 /* What is known of every value that an expression or variable can have. */
 struct gen_bound {
-    uint64_t mag;   /* of any number in it, absolute value */
-    uint32_t len;   /* of a string or container; a float or int: 0 */
-    uint32_t inner; /* of any string or container inside of it */
-    bool nonempty;  /* a container or string: never empty */
-    bool nonneg;    /* a number: never negative */
+    uint64_t mag;    /* of any number in it, absolute value */
+    uint32_t len;    /* of a string or container; of numbers 0 */
+    uint32_t inner;  /* of any string or container inside of it */
+    bool nonempty;   /* a string or container: never empty */
+    bool inner_full; /* those inside of it: never empty */
+    bool nonneg;     /* its numbers: never negative */
+    uint8_t vocab;   /* enum gen_vocab: of its strings */
+};
+
+/* What strings are made of: so that conditions on them can come true. */
+enum gen_vocab {
+    VOCAB_WORDS,
+    VOCAB_COMMANDS,
+    VOCAB_LETTERS, /* of a small alphabet */
+    VOCAB_DIGITS,
+    VOCAB_BRACKETS,
+    VOCAB_MIXED,
+    VOCAB_FIELDS, /* a,b;c */
+    VOCAB_SENTENCE,
+    VOCAB_BINARY,
+    VOCAB_N
 };
 
 struct gen_var {
@@ -61,6 +77,7 @@ struct gen_var {
     struct gen_bound base;  /* what may be assigned to it */
     uint64_t slack_mag;     /* left for adding in place */
     uint32_t slack_len;
+    uint32_t trips;  /* of the place where it was declared */
     uint16_t frozen; /* > 0: may not be changed here */
     int16_t indexes; /* a loop variable: the list it is an index of, or -1 */
     bool is_param;
@@ -83,6 +100,11 @@ struct gen_helper {
     bool is_local;     /* a lambda or nested function of the entry */
 };
 
+/* Where a type's rules stand in the table, and their weights' sum. */
+struct gen_rules {
+    uint16_t first, weight;
+};
+
 #define GEN_MAX_VARS    40
 #define GEN_MAX_HELPERS 6
 
@@ -90,6 +112,7 @@ struct gen_draft {
     const struct generate_settings *settings; /* borrowed */
     uint64_t random;                          /* splitmix64's state */
     struct cwm_buf *out;                      /* borrowed */
+    struct gen_rules rules[T_N_TYPES];
     struct gen_var vars[GEN_MAX_VARS];
     int n_vars;
     struct gen_helper helpers[GEN_MAX_HELPERS];
@@ -104,6 +127,7 @@ struct gen_draft {
     bool is_broken;         /* a draft that must be thrown away */
     bool raised;            /* the place at which it raises is written */
     bool is_entry;
+    bool in_fstring;      /* no second one inside, no braces first */
     enum gen_type result; /* what returns in this function must give */
     bool returns_any;     /* the result's type is not fixed yet */
     struct gen_bound result_bound;
@@ -145,9 +169,10 @@ enum gen_want {
 };
 
 /* Numbers in a program stay below; products are refused, not wrapped. */
-#define GEN_MAX_MAG   UINT64_C(1000000000000)
-#define GEN_MAX_LEN   400u
-#define GEN_MAX_TRIPS 600u
+#define GEN_MAX_MAG    UINT64_C(1000000000000)
+#define GEN_MAX_LEN    150u
+#define GEN_MAX_TRIPS  400u
+#define GEN_TEXT_BYTES 320 /* of one part that is moved about */
 
 /* ---- chance ---- */
 static inline uint64_t gen_random(struct gen_draft *d)
@@ -188,7 +213,9 @@ void gen_name_accumulator(struct gen_draft *d, enum gen_type type,
                           char *ret_name);
 void gen_name_function(struct gen_draft *d, enum gen_type result,
                        char *ret_name);
-const char *gen_word(struct gen_draft *d); /* an ordinary English word */
+/* A word, or a character, that strings of the vocabulary are made of. */
+const char *gen_word(struct gen_draft *d, unsigned vocab);
+char gen_char(struct gen_draft *d, unsigned vocab);
 bool gen_name_is_free(const struct gen_draft *d, const char *name);
 
 /* ---- generate_types.c ---- */
@@ -198,15 +225,15 @@ bool gen_is_sequence(enum gen_type type); /* x[0] */
 /* What `for x in` gives. */
 enum gen_type gen_element(enum gen_type type);
 struct gen_bound gen_element_bound(enum gen_type type, struct gen_bound bound);
-/* The types whose elements are of `type`; how many there are. */
-size_t gen_holders(enum gen_type type, enum gen_type ret_types[T_N_TYPES]);
-enum gen_type gen_random_type(struct gen_draft *d);
+enum gen_type gen_param_type(struct gen_draft *d);
+enum gen_type gen_local_type(struct gen_draft *d);
+enum gen_type gen_accumulator_type(struct gen_draft *d);
 struct gen_bound gen_bound_of_type(struct gen_draft *d, enum gen_type type);
 bool gen_fits(struct gen_bound inner, struct gen_bound outer);
 struct gen_bound gen_bound_or(struct gen_bound a, struct gen_bound b);
 /* A literal within `bound`, as inputs and constants are written. */
 void gen_literal(struct gen_draft *d, enum gen_type type,
-                 struct gen_bound bound, bool is_input, struct cwm_buf *out);
+                 struct gen_bound bound, struct cwm_buf *out);
 
 /* ---- generate_expr.c ---- */
 /*
@@ -241,6 +268,7 @@ struct gen_mark gen_mark(const struct gen_draft *d);
 void gen_cut(struct gen_draft *d, struct gen_mark mark);
 
 /* generate_rules.c: an expression by one of the table's patterns. */
+void gen_index_rules(struct gen_draft *d); /* once a draft */
 bool gen_rule(struct gen_draft *d, enum gen_type type, unsigned depth,
               struct gen_value *ret_value);
 /* generate_special.c: comprehensions, lambdas, calls, element access. */
@@ -264,11 +292,7 @@ bool gen_update(struct gen_draft *d, int var, unsigned depth);
 bool gen_update_any(struct gen_draft *d, unsigned depth);
 bool gen_return_early(struct gen_draft *d);
 bool gen_raise_place(struct gen_draft *d); /* where the program raises */
-/* A loop over a value, with new variables; its block is written by `body`. */
-typedef void (*gen_body)(struct gen_draft *d, void *ctx);
-bool gen_for(struct gen_draft *d, gen_body body, void *ctx);
-bool gen_while(struct gen_draft *d, unsigned depth);
-/* Opens and closes a block; unused loop variables become _. */
+/* Opens and closes a block. */
 struct gen_scope {
     int n_vars;
     uint32_t trips;
@@ -276,6 +300,38 @@ struct gen_scope {
 };
 struct gen_scope gen_open(struct gen_draft *d, uint32_t trips, bool is_loop);
 void gen_close(struct gen_draft *d, struct gen_scope scope);
+/*
+ * What a loop or comprehension goes through, written at the end of `out`: its
+ * variables' types and bounds, and how often it runs at most.
+ */
+struct gen_iter {
+    unsigned n;
+    enum gen_type types[3];
+    struct gen_bound bounds[3];
+    int indexes[3]; /* variable whose index it is, or -1 */
+    uint32_t trips;
+    int frozen; /* variable that must not change meanwhile, or -1 */
+    bool is_tainted;
+    bool is_nested; /* i, (a, b) */
+};
+bool gen_iterable(struct gen_draft *d, unsigned depth, struct gen_iter *ret);
+/*
+ * `for ... in ...:` with the block opened; gen_for_close() ends it.  False:
+ * nothing was written.
+ */
+struct gen_loop {
+    struct gen_scope scope;
+    unsigned n;
+    size_t name_at[3]; /* of the variables' names in `out` */
+    int first_var;
+    int frozen;
+};
+bool gen_for_open(struct gen_draft *d, struct gen_loop *ret);
+void gen_for_close(struct gen_draft *d, struct gen_loop *loop);
+/* New variables for an iterable, in order; how many. */
+int gen_push_elements(struct gen_draft *d, const struct gen_iter *it);
+bool gen_for(struct gen_draft *d, unsigned depth);
+bool gen_while(struct gen_draft *d, unsigned depth);
 
 /* ---- generate_phase.c, generate_helper.c ---- */
 bool gen_phase(struct gen_draft *d, enum generate_feature feature);

@@ -24,6 +24,13 @@ static const char *const words[] = {
     "ok",     "go",     "stop",   "run",    "wait",   "open",   "closed",
 };
 
+static const char *const commands[] = {
+    "add", "sub", "push", "pop",   "left", "right", "up",  "down",
+    "inc", "dec", "set",  "reset", "on",   "off",   "buy", "sell",
+    "in",  "out", "hit",  "miss",  "skip", "swap",  "dup", "neg"};
+static const char *const syllables[] = {"ab", "ba", "abc", "cab", "aa", "bb",
+                                        "de", "ed", "ace", "bad", "c",  "e"};
+
 static const char *const int_names[] = {
     "n",       "k",       "size",   "width",    "height",   "offset", "amount",
     "score",   "target",  "base",   "step",     "limit",    "level",  "weight",
@@ -137,9 +144,36 @@ static const char *const nouns[] = {
     "series",  "stock",  "ledger",  "text",   "grid",   "queue",  "sequence",
     "changes", "events", "names",   "points", "weights"};
 
-const char *gen_word(struct gen_draft *d)
+const char *gen_word(struct gen_draft *d, unsigned vocab)
 {
+    if (vocab == VOCAB_COMMANDS) {
+        return commands[gen_pick(d, ARRAY_LEN(commands))];
+    }
+    if (vocab == VOCAB_DIGITS || vocab == VOCAB_BINARY) {
+        return vocab == VOCAB_DIGITS ? "10" : "11";
+    }
+    if (vocab == VOCAB_LETTERS) {
+        return syllables[gen_pick(d, ARRAY_LEN(syllables))];
+    }
     return words[gen_pick(d, ARRAY_LEN(words))];
+}
+
+char gen_char(struct gen_draft *d, unsigned vocab)
+{
+    static const char *const alphabets[VOCAB_N] = {
+        [VOCAB_WORDS] = "aeiourstlnedgpabc",
+        [VOCAB_COMMANDS] = "adeopstulrin",
+        [VOCAB_LETTERS] = "abcde",
+        [VOCAB_DIGITS] = "0123456789",
+        [VOCAB_BRACKETS] = "()[]{}",
+        [VOCAB_MIXED] = "aAbBxX019 -_.#*Zz7",
+        [VOCAB_FIELDS] = ",;=:ab12",
+        [VOCAB_SENTENCE] = " aeothsn",
+        [VOCAB_BINARY] = "01",
+    };
+    const char *alphabet = alphabets[vocab];
+
+    return alphabet[gen_pick(d, (uint32_t)strlen(alphabet))];
 }
 
 bool gen_name_is_free(const struct gen_draft *d, const char *name)
