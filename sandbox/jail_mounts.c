@@ -304,15 +304,24 @@ static int new_tmpfs(void)
     return fd;
 }
 
-/* Make the tmpfs the root, with nothing of the old one reachable. */
-static enum cwm_rc move_in(const struct root *root, struct cwm_err *err)
+/* The tmpfs becomes the root; the old one lies on it. */
+static enum cwm_rc change_root(const struct root *root, struct cwm_err *err)
+{
+    if (fchdir(root->new_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not change the root: %s",
+                        strerror(errno));
+    }
+    return CWM_OK;
+}
+
+/* Nothing of the old root is reachable, and nothing of the new one writable. */
+static enum cwm_rc shut_root(struct cwm_err *err)
 {
     struct mount_attr attr = {.attr_set =
                                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
 
-    if (fchdir(root->new_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
-        return CWM_FAIL(err, CWM_SYSTEM, "could not change the root: %s",
+    if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not leave the old root: %s",
                         strerror(errno));
     }
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof(attr)) < 0) {
@@ -382,7 +391,10 @@ enum cwm_rc jail__mounts(const char *const *read_paths, uint32_t owner,
         rc = bind_all(&root, read_paths, err);
     }
     if (rc == CWM_OK) {
-        rc = move_in(&root, err);
+        rc = change_root(&root, err);
+    }
+    if (rc == CWM_OK) {
+        rc = shut_root(err);
     } else {
         move_back(&root, leave_chroot);
     }

@@ -337,9 +337,30 @@ static enum cwm_rc serve_all(struct jail *jail,
     }
 }
 
+/*
+ * Pid 1 gets no signal from below but those it has handlers for: the
+ * interpreter's for SIGINT would note it, and every later run begin with an
+ * interrupt.  Blocked it stays pending here, which no fork inherits.
+ */
+static void block_handled_signals(void)
+{
+    struct sigaction now;
+    sigset_t handled;
+
+    sigemptyset(&handled);
+    for (int i = 1; i < NSIG; i++) {
+        if (sigaction(i, NULL, &now) == 0 && now.sa_handler != SIG_DFL &&
+            now.sa_handler != SIG_IGN) {
+            sigaddset(&handled, i);
+        }
+    }
+    sigprocmask(SIG_BLOCK, &handled, NULL);
+}
+
 /* Once, when the worker is warm: what all runs share. */
 static enum cwm_rc prepare(struct jail *jail, struct cwm_err *err)
 {
+    block_handled_signals();
     jail->n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (jail->n_cpus < 1) {
         jail->n_cpus = 1;

@@ -68,8 +68,9 @@ static void probe_landlock(struct jail_build *b)
     int abi = jail__landlock_abi();
 
     /* A second wall round what the mounts wall in: asked for only where the
-     * kernel has it. */
-    b->walls[SANDBOX_WALL_LANDLOCK].required = abi > 0;
+     * kernel has it, or where it is the only one. */
+    b->walls[SANDBOX_WALL_LANDLOCK].required =
+        abi > 0 || !b->walls[SANDBOX_WALL_MOUNT_NS].up;
     if (abi > 0) {
         jail__wall_up(b, SANDBOX_WALL_LANDLOCK, "ABI %d", abi);
     } else {
