@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu_rows.h -- products of few rows with a matrix, at the speed of memory.
+ *
+ * Generating reads every weight for a handful of rows: what counts is that the
+ * weights are read once, in one stream, in the order in which they lie.  So
+ * they are packed: blocks of ROWS_OUT output channels, in each block the
+ * inputs one after the other, as many as the CPU's instructions multiply and
+ * add at once:
+ *
+ *     OPS_F32    [n_out/16][n_in][16]       with one input, 16 sums
+ *     OPS_BF16   [n_out/16][n_in/2][16][2]  with two
+ *     OPS_I8     [n_out/16][n_in/4][16][4]  with four; bytes are w + 128
+ *
+ * padded by zeros to whole blocks and to ROWS_IN inputs.  A row's sums lie
+ * side by side in one register, so nothing is added across.  Huge pages for
+ * the packed weights double the speed where memory is what bounds it.
+ *
+ * The inputs are laid out to fit, once for all blocks: rounded to bf16 for
+ * OPS_BF16, for OPS_I8 to 8 bits with a scale for each ROWS_IN of a row.  A
+ * row's results do not depend on the rows beside it.
+ *
+ * Threads: pure functions of their arguments; blocks may be spread over
+ * threads.
+ */
+#ifndef CWM_MODEL_CPU_ROWS_H
+#define CWM_MODEL_CPU_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cwm/model/ops.h"
+
+enum {
+    ROWS_OUT = 16, /* floats of an AVX-512 register */
+    ROWS_IN = 64,  /* inputs that a scale is for; they are padded to that */
+    ROWS_MAX = 16, /* rows at once: one register of sums for each */
+};
+
+/* Has this CPU the instructions for weights of the type? */
+bool rows_can(enum ops_type weights);
+
+static inline size_t rows_n_blocks(size_t n_out)
+{
+    return (n_out + ROWS_OUT - 1) / ROWS_OUT;
+}
+
+static inline size_t rows_padded_in(size_t n_in)
+{
+    return (n_in + ROWS_IN - 1) / ROWS_IN * ROWS_IN;
+}
+
+/* Bytes that rows_pack() writes; `packed` is aligned to 64 bytes. */
+size_t rows_packed_bytes(const struct ops_matrix *w);
+/* w->values packed; blocks first..last - 1 of them. */
+void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
+               void *packed);
+
+/* Bytes that rows_input() writes for n <= ROWS_MAX rows, for weights of the
+ * type; `input` is aligned to 64 bytes. */
+size_t rows_input_bytes(enum ops_type weights, size_t n, size_t n_in);
+/* x [n,n_in] of x_type (OPS_F32, OPS_BF16), laid out. */
+void rows_input(enum ops_type weights, const void *x, enum ops_type x_type,
+                size_t n, size_t n_in, void *input);
+
+/*
+ * out [n,n_out], rows `stride` elements apart, of out_type (OPS_F32,
+ * OPS_BF16): the outputs of the blocks first..last - 1.  w->scales is used
+ * for OPS_I8.
+ */
+void rows_product(const struct ops_matrix *w, const void *packed,
+                  const void *input, size_t n, size_t first, size_t last,
+                  void *out, size_t stride, enum ops_type out_type);
+
+#endif /* CWM_MODEL_CPU_ROWS_H */
