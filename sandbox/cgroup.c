@@ -96,14 +96,24 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
+/* A file below `proc` (cgroup_open_from()); NULL: it cannot be read. */
+static FILE *open_proc(const char *proc, const char *name)
+{
+    char path[CGROUP_PATH_BYTES];
+    int n = snprintf(path, sizeof(path), "%s/%s", proc, name);
+
+    return n > 0 && (size_t)n < sizeof(path) ? fopen(path, "re") : NULL;
+}
+
 /*
  * Our own cgroup in the hierarchy of `controller` ("" is version 2), as
  * /proc/self/cgroup tells it: "N:controllers:path" a line.
  */
-static bool own_path(const char *controller, char *path, size_t room)
+static bool own_path(const char *proc, const char *controller, char *path,
+                     size_t room)
 {
     char line[CGROUP_PATH_BYTES + 128];
-    FILE *f = fopen("/proc/self/cgroup", "re");
+    FILE *f = open_proc(proc, "cgroup");
     bool found = false;
 
     while (f && !found && fgets(line, sizeof(line), f)) {
@@ -132,10 +142,11 @@ static bool own_path(const char *controller, char *path, size_t room)
  * Where the hierarchy is mounted: "DEVICE POINT TYPE OPTIONS 0 0" a line of
  * /proc/self/mounts.
  */
-static bool mount_point(const char *controller, char *point, size_t room)
+static bool mount_point(const char *proc, const char *controller, char *point,
+                        size_t room)
 {
     char line[4096];
-    FILE *f = fopen("/proc/self/mounts", "re");
+    FILE *f = open_proc(proc, "mounts");
     bool found = false;
 
     while (f && !found && fgets(line, sizeof(line), f)) {
@@ -160,14 +171,15 @@ static bool mount_point(const char *controller, char *point, size_t room)
 }
 
 /* Our own folder of a hierarchy. */
-static bool own_dir(const char *controller, char *dir, size_t room)
+static bool own_dir(const char *proc, const char *controller, char *dir,
+                    size_t room)
 {
     char point[512];
     char path[512];
     int n;
 
-    if (!mount_point(controller, point, sizeof(point)) ||
-        !own_path(controller, path, sizeof(path))) {
+    if (!mount_point(proc, controller, point, sizeof(point)) ||
+        !own_path(proc, controller, path, sizeof(path))) {
         return false;
     }
     n = snprintf(dir, room, "%s%s", point, strcmp(path, "/") ? path : "");
@@ -228,12 +240,12 @@ static bool open_v2_at(struct cgroup *c, const char *parent, unsigned number)
     return true;
 }
 
-static bool open_v2(struct cgroup *c, unsigned number)
+static bool open_v2(struct cgroup *c, const char *proc, unsigned number)
 {
     char dir[CGROUP_PATH_BYTES];
     char *slash;
 
-    if (!own_dir("", dir, sizeof(dir))) {
+    if (!own_dir(proc, "", dir, sizeof(dir))) {
         return false;
     }
     if (open_v2_at(c, dir, number)) {
@@ -247,13 +259,13 @@ static bool open_v2(struct cgroup *c, unsigned number)
     return open_v2_at(c, dir, number);
 }
 
-static bool open_v1(struct cgroup *c, unsigned number)
+static bool open_v1(struct cgroup *c, const char *proc, unsigned number)
 {
     char memory[CGROUP_PATH_BYTES];
     char pids[CGROUP_PATH_BYTES];
 
-    if (!own_dir("memory", memory, sizeof(memory)) ||
-        !own_dir("pids", pids, sizeof(pids)) ||
+    if (!own_dir(proc, "memory", memory, sizeof(memory)) ||
+        !own_dir(proc, "pids", pids, sizeof(pids)) ||
         make_dir(memory, number, c->memory_dir) < 0) {
         return false;
     }
@@ -265,18 +277,24 @@ static bool open_v1(struct cgroup *c, unsigned number)
     return true;
 }
 
-enum cwm_rc cgroup_open(struct cgroup *c, struct cwm_err *err)
+enum cwm_rc cgroup_open_from(struct cgroup *c, const char *proc,
+                             struct cwm_err *err)
 {
     unsigned number = atomic_fetch_add(&n_made, 1);
 
     memset(c, 0, sizeof(*c));
     errno = 0;
-    if (!open_v2(c, number) && !open_v1(c, number)) {
+    if (!open_v2(c, proc, number) && !open_v1(c, proc, number)) {
         return CWM_FAIL(err, CWM_SYSTEM,
                         "no cgroup with memory and pids can be made here (%s)",
                         errno ? strerror(errno) : "none is mounted");
     }
     return CWM_OK;
+}
+
+enum cwm_rc cgroup_open(struct cgroup *c, struct cwm_err *err)
+{
+    return cgroup_open_from(c, "/proc/self", err);
 }
 
 static void remove_dir(const char *dir)

@@ -31,6 +31,12 @@ struct cgroup {
 
 /* Make one.  Fails CWM_SYSTEM with the reason; `c` is then empty but valid. */
 enum cwm_rc cgroup_open(struct cgroup *c, struct cwm_err *err);
+/*
+ * The same where the files `cgroup` and `mounts` of `proc` tell what there is,
+ * instead of those of /proc/self: for tests, which have one version at most.
+ */
+enum cwm_rc cgroup_open_from(struct cgroup *c, const char *proc,
+                             struct cwm_err *err);
 /* Remove it; its processes must be gone. */
 void cgroup_close(struct cgroup *c);
 enum cwm_rc cgroup_add(const struct cgroup *c, pid_t pid, struct cwm_err *err);
