@@ -84,6 +84,13 @@ size_t rows_input_bytes(enum ops_type weights, size_t n, size_t n_in)
            (weights == OPS_I8 ? n_scales * 2 * sizeof(float) : 0);
 }
 
+static size_t rows_of_chunk(size_t n, size_t chunk)
+{
+    size_t left = n - chunk * ROWS_MAX;
+
+    return left < ROWS_MAX ? left : ROWS_MAX;
+}
+
 static float input_at(const void *x, enum ops_type type, size_t i)
 {
     return type == OPS_F32 ? ((const float *)x)[i]
@@ -113,6 +120,17 @@ static void input_bf16(const void *x, enum ops_type x_type, size_t n,
     size_t padded = rows_padded_in(n_in);
     size_t r;
     size_t i;
+
+    if (x_type == OPS_BF16 && n_in == padded) {
+        /* two at a time, as they lie */
+        for (i = 0; i < n_in; i += 2) {
+            for (r = 0; r < n; r++) {
+                memcpy(to + (i / 2 * n + r) * 2,
+                       (const uint16_t *)x + r * n_in + i, 4);
+            }
+        }
+        return;
+    }
 
     for (r = 0; r < n; r++) {
         for (i = 0; i < padded; i++) {
@@ -177,14 +195,24 @@ static void input_i8(const void *x, enum ops_type x_type, size_t n, size_t n_in,
 }
 
 void rows_input(enum ops_type weights, const void *x, enum ops_type x_type,
-                size_t n, size_t n_in, void *input)
+                size_t n, size_t n_in, size_t first, size_t last, void *input)
 {
-    if (weights == OPS_F32) {
-        input_f32(x, x_type, n, n_in, input);
-    } else if (weights == OPS_BF16) {
-        input_bf16(x, x_type, n, n_in, input);
-    } else {
-        input_i8(x, x_type, n, n_in, input);
+    size_t n_bytes = rows_input_bytes(weights, ROWS_MAX, n_in);
+    size_t chunk;
+
+    for (chunk = first; chunk < last; chunk++) {
+        const uint8_t *from = (const uint8_t *)x +
+                              chunk * ROWS_MAX * n_in * ops_type_bytes(x_type);
+        uint8_t *to = (uint8_t *)input + chunk * n_bytes;
+        size_t n_here = rows_of_chunk(n, chunk);
+
+        if (weights == OPS_F32) {
+            input_f32(from, x_type, n_here, n_in, (float *)(void *)to);
+        } else if (weights == OPS_BF16) {
+            input_bf16(from, x_type, n_here, n_in, (uint16_t *)(void *)to);
+        } else {
+            input_i8(from, x_type, n_here, n_in, to);
+        }
     }
 }
 
@@ -224,7 +252,7 @@ struct job {
     const void *weights; /* the block's */
     const void *input;
     size_t n_pieces;     /* of 32 bits, of an input row */
-    const float *scales; /* OPS_I8: of rows and their groups; else NULL */
+    const float *scales; /* OPS_I8 alone: of groups and their rows */
     const int32_t *shifts;
 };
 
@@ -414,26 +442,36 @@ WITH_F32 static void store_bf16(uint16_t *to, __m512 sums, size_t n)
                                       _mm512_srli_epi32(up, 16));
 }
 
-WITH_F32 static void store(const struct ops_matrix *w, size_t block,
-                           const __m512 *sums, size_t n, void *out,
-                           size_t stride, enum ops_type out_type)
+/* Where the outputs go. */
+struct target {
+    const struct ops_matrix *w;
+    void *out;
+    size_t stride;
+    enum ops_type type;
+};
+
+/* sums [n] of the rows from `row` on */
+WITH_F32 static void store(const struct target *t, size_t block, size_t row,
+                           size_t n, const __m512 *sums)
 {
     size_t at = block * ROWS_OUT;
-    size_t n_here = w->n_out - at < ROWS_OUT ? w->n_out - at : ROWS_OUT;
+    size_t left = t->w->n_out - at;
+    size_t n_here = left < ROWS_OUT ? left : ROWS_OUT;
     __mmask16 mask = (__mmask16)((1u << n_here) - 1);
     __m512 scales = _mm512_set1_ps(1);
     size_t r;
 
-    if (w->type == OPS_I8) {
-        scales = _mm512_maskz_loadu_ps(mask, w->scales + at);
+    if (t->w->type == OPS_I8) {
+        scales = _mm512_maskz_loadu_ps(mask, t->w->scales + at);
     }
     for (r = 0; r < n; r++) {
         __m512 scaled = _mm512_mul_ps(sums[r], scales);
+        size_t to = (row + r) * t->stride + at;
 
-        if (out_type == OPS_F32) {
-            _mm512_mask_storeu_ps((float *)out + r * stride + at, mask, scaled);
+        if (t->type == OPS_F32) {
+            _mm512_mask_storeu_ps((float *)t->out + to, mask, scaled);
         } else {
-            store_bf16((uint16_t *)out + r * stride + at, scaled, n_here);
+            store_bf16((uint16_t *)t->out + to, scaled, n_here);
         }
     }
 }
@@ -443,24 +481,33 @@ WITH_F32 void rows_product(const struct ops_matrix *w, const void *packed,
                            size_t last, void *out, size_t stride,
                            enum ops_type out_type)
 {
+    struct target target = {w, out, stride, out_type};
     size_t n_in = rows_padded_in(w->n_in);
-    size_t n_bytes = ROWS_OUT * n_in * ops_type_bytes(w->type);
-    struct job job = {.input = input,
-                      .n_pieces = n_in / inputs_together(w->type)};
+    size_t block_bytes = ROWS_OUT * n_in * ops_type_bytes(w->type);
+    size_t chunk_bytes = rows_input_bytes(w->type, ROWS_MAX, w->n_in);
     __m512 sums[ROWS_MAX];
     size_t block;
+    size_t chunk;
 
-    if (w->type == OPS_I8) {
-        job.scales =
-            (const float *)(const void *)((const uint8_t *)input +
-                                          piece_bytes(OPS_I8, n, n_in));
-        job.shifts =
-            (const int32_t *)(const void *)(job.scales + n_in / ROWS_IN * n);
-    }
     for (block = first; block < last; block++) {
-        job.weights = (const uint8_t *)packed + block * n_bytes;
-        sum_kernels[w->type][n - 1](&job, sums);
-        store(w, block, sums, n, out, stride, out_type);
+        for (chunk = 0; chunk < rows_n_chunks(n); chunk++) {
+            const uint8_t *x = (const uint8_t *)input + chunk * chunk_bytes;
+            size_t n_here = rows_of_chunk(n, chunk);
+            struct job job = {
+                .weights = (const uint8_t *)packed + block * block_bytes,
+                .input = x,
+                .n_pieces = n_in / inputs_together(w->type),
+                .scales = (const float *)(const void *)(x + piece_bytes(w->type,
+                                                                        n_here,
+                                                                        n_in)),
+            };
+
+            job.shifts =
+                (const int32_t *)(const void *)(job.scales +
+                                                n_in / ROWS_IN * n_here);
+            sum_kernels[w->type][n_here - 1](&job, sums);
+            store(&target, block, chunk * ROWS_MAX, n_here, sums);
+        }
     }
 }
 

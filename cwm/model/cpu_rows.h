@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu_rows.h -- products of few rows with a matrix, at the speed of memory.
+ * cpu_rows.h -- products of few rows with a matrix, at the speed of memory; and
+ * of many with the same packed weights.
  *
  * Generating reads every weight for a handful of rows: what counts is that the
  * weights are read once, in one stream, in the order in which they lie.  So
@@ -35,7 +36,8 @@
 enum {
     ROWS_OUT = 16, /* floats of an AVX-512 register */
     ROWS_IN = 64,  /* inputs that a scale is for; they are padded to that */
-    ROWS_MAX = 16, /* rows at once: one register of sums for each */
+    ROWS_MAX = 16, /* rows at once: one register of sums for each; more are
+                      done in chunks of so many */
 };
 
 /* Has this CPU the instructions for weights of the type? */
@@ -57,17 +59,24 @@ size_t rows_packed_bytes(const struct ops_matrix *w);
 void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
                void *packed);
 
-/* Bytes that rows_input() writes for n <= ROWS_MAX rows, for weights of the
- * type; `input` is aligned to 64 bytes. */
+static inline size_t rows_n_chunks(size_t n)
+{
+    return (n + ROWS_MAX - 1) / ROWS_MAX;
+}
+
+/* Bytes that rows_input() writes for n rows, for weights of the type; `input`
+ * is aligned to 64 bytes. */
 size_t rows_input_bytes(enum ops_type weights, size_t n, size_t n_in);
-/* x [n,n_in] of x_type (OPS_F32, OPS_BF16), laid out. */
+/* x [n,n_in] of x_type (OPS_F32, OPS_BF16), laid out: the chunks first..last
+ * - 1 of it. */
 void rows_input(enum ops_type weights, const void *x, enum ops_type x_type,
-                size_t n, size_t n_in, void *input);
+                size_t n, size_t n_in, size_t first, size_t last, void *input);
 
 /*
  * out [n,n_out], rows `stride` elements apart, of out_type (OPS_F32,
  * OPS_BF16): the outputs of the blocks first..last - 1.  w->scales is used
- * for OPS_I8.
+ * for OPS_I8.  Many rows are as fast as a matrix product can be: a block of
+ * weights stays in the second cache for all of them.
  */
 void rows_product(const struct ops_matrix *w, const void *packed,
                   const void *input, size_t n, size_t first, size_t last,

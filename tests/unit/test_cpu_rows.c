@@ -18,7 +18,7 @@
 
 #include "cwm/model/cpu_rows.h"
 
-enum { MAX_OUT = 80, MAX_IN = 200 };
+enum { MAX_OUT = 80, MAX_IN = 200, MAX_N = 2 * ROWS_MAX + 5 };
 
 struct layer {
     struct ops_matrix w;
@@ -83,7 +83,7 @@ static void multiply(const struct layer *l, const void *x, enum ops_type x_type,
     void *input = aligned(rows_input_bytes(l->w.type, n, l->w.n_in));
     size_t n_blocks = rows_n_blocks(l->w.n_out);
 
-    rows_input(l->w.type, x, x_type, n, l->w.n_in, input);
+    rows_input(l->w.type, x, x_type, n, l->w.n_in, 0, rows_n_chunks(n), input);
     /* in two parts, as two threads do it */
     rows_product(&l->w, l->packed, input, n, 0, n_blocks / 2, out, l->w.n_out,
                  out_type);
@@ -125,17 +125,17 @@ static void check_shape(enum ops_type type, size_t n_out, size_t n_in)
     static const double tolerances[] = {
         [OPS_F32] = 1e-6, [OPS_BF16] = 4e-3, [OPS_I8] = 1e-2};
     struct layer *l = malloc(sizeof *l);
-    float x[ROWS_MAX * MAX_IN];
-    float out[ROWS_MAX * MAX_OUT];
+    float x[MAX_N * MAX_IN];
+    float out[MAX_N * MAX_OUT];
     float alone[MAX_OUT];
-    uint16_t halves[ROWS_MAX * MAX_OUT];
+    uint16_t halves[MAX_N * MAX_OUT];
 
     assert_non_null(l);
     fill(l, type, n_out, n_in);
-    for (size_t i = 0; i < ROWS_MAX * n_in; i++) {
+    for (size_t i = 0; i < MAX_N * n_in; i++) {
         x[i] = random_value() * 3;
     }
-    for (size_t n = 1; n <= ROWS_MAX; n++) {
+    for (size_t n = 1; n <= MAX_N; n++) {
         multiply(l, x, OPS_F32, n, out, OPS_F32);
         check(l, x, n, out, tolerances[type]);
         for (size_t r = 0; r < n; r++) {
