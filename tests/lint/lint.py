@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""lint.py RULE [--build FOLDER] -- one house rule over the whole tree.
+"""lint.py RULE [--build FOLDER] [--only PREFIX...] -- one house rule, over the
+whole tree or over the files whose names begin with a PREFIX.
 
 Prints FILE:LINE: what is wrong, one line each; exits 0 when there is
 nothing, 1 when there is, 77 when the tool is not installed (1 where
@@ -304,8 +305,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rule", choices=sorted([*RULES, *TOOLS]))
     parser.add_argument("--build", default=f"{ROOT}/build")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="PREFIX")
     options = parser.parse_args()
-    files = tree_files()
+    files = [f for f in tree_files() if f.startswith(tuple(options.only))]
     if options.rule in TOOLS:
         need(options.rule)
         sys.exit(1 if TOOLS[options.rule](files, options.build) else 0)
