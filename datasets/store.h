@@ -184,6 +184,10 @@ enum cwm_rc store_add_dictionary(struct store *s, const void *data, size_t len,
 
 /* ---- asking ---- */
 
+/* The dictionary that is used now; nothing where there is none. */
+enum cwm_rc store_last_dictionary(struct store *s, struct cwm_buf *out,
+                                  struct cwm_err *err);
+
 enum cwm_rc store_has_item(struct store *s, const struct hash *hash,
                            bool *ret_has, struct cwm_err *err);
 enum cwm_rc store_setting(struct store *s, int64_t id,

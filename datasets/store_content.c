@@ -51,6 +51,25 @@ enum cwm_rc store_content_hash(struct store *s, struct hash *ret_hash,
     return rc;
 }
 
+enum cwm_rc store_last_dictionary(struct store *s, struct cwm_buf *out,
+                                  struct cwm_err *err)
+{
+    sqlite3_stmt *row = NULL; /* owned */
+    enum cwm_rc rc = store__prepare(
+        s, "SELECT data FROM dictionary ORDER BY id DESC LIMIT 1", &row, err);
+    int code = SQLITE_DONE;
+
+    if (rc == CWM_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        cwm_buf_add(out, sqlite3_column_blob(row, 0),
+                    (size_t)sqlite3_column_bytes(row, 0));
+        rc = cwm_buf_check(out, "a dictionary", err);
+    } else if (rc == CWM_OK && code != SQLITE_DONE) {
+        rc = store__fail(s, code, "read", err);
+    }
+    sqlite3_finalize(row);
+    return rc;
+}
+
 /* One row of numbers; a sum over no rows is 0. */
 static enum cwm_rc get_row(struct store *s, const char *sql,
                            uint64_t *const *numbers, int n, struct cwm_err *err)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* sources_internal.h -- what sources*.c share. */
+#ifndef DATASETS_SOURCES_INTERNAL_H
+#define DATASETS_SOURCES_INTERNAL_H
+
+#include <stddef.h>
+
+#include "cwm/base/err.h"
+#include "datasets/sources.h"
+
+/* ---- sources_tree.c: the files of a folder ---- */
+
+struct sources__tree {
+    char **paths; /* owned, each too: relative, sorted by their bytes */
+    size_t n, capacity;
+};
+void sources__tree_release(struct sources__tree *t);
+/*
+ * Every *.py below `folder`, links and hidden folders left out.  Fails:
+ * CWM_IO, CWM_NOMEM.
+ */
+enum cwm_rc sources__tree_list(const char *folder, struct sources__tree *t,
+                               struct cwm_err *err);
+/* The commit that the checkout at `folder` is at; "" when it is none. */
+void sources__commit_of(const char *folder, char *commit, size_t size);
+
+/* ---- sources_kind.c: what a name stands for ---- */
+
+struct sources__one {
+    enum store_kind kind;
+    char *path;     /* owned: as given, without the kind */
+    char *name;     /* owned: its last part */
+    char *folder;   /* owned: the rest, with '/', or "" */
+    uint64_t count; /* generate */
+    bool is_array;  /* a JSON array instead of lines */
+    char commit[64];
+};
+void sources__one_release(struct sources__one *one);
+/* Fails: CWM_USAGE, CWM_NOMEM. */
+enum cwm_rc sources__one_parse(const char *word, struct sources__one *one,
+                               struct cwm_err *err);
+
+#endif /* DATASETS_SOURCES_INTERNAL_H */
