@@ -128,14 +128,18 @@ def read_programs(names):
 
 
 class User:
-    """Who runs `cwm`, from a folder that everybody may read."""
+    """Who runs `cwm`, from a folder that everybody may read.
 
-    def __init__(self, name, folder, extra):
+    prefix: words before `cwm`; options: words behind `trace`.
+    """
+
+    def __init__(self, name, folder, options, prefix=()):
         self.name = name
         self.cwm = str(folder / "cwm")
-        self.folder = folder / name
-        self.folder.mkdir()
-        self.extra = extra
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-",
+                                                    dir=folder))
+        self.prefix = prefix
+        self.options = options
         self.ids = {}
         if name == "nobody":
             os.chown(self.folder, NOBODY, NOBODY)
@@ -147,8 +151,8 @@ class User:
         environment = {"PATH": "/usr/bin:/bin", "CWM_SECRET": SECRET,
                        "TMPDIR": str(self.folder)}
         with subprocess.Popen(
-                [self.cwm, "trace", *self.extra, *args], cwd=self.folder,
-                env=environment, stdin=subprocess.DEVNULL,
+                [*self.prefix, self.cwm, "trace", *self.options, *args],
+                cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 **self.ids) as p:
             out, err = p.communicate()
@@ -190,11 +194,12 @@ def left_on_the_host(folder):
     return left + [m for m in mounts if m.startswith("cwm ")]
 
 
-def try_batch(user, programs, prelude):
+def try_batch(user, programs, prelude, canaries=True):
     """One worker runs them all, with the canary behind each."""
     bad = []
-    canary = prelude + (HERE / "canary.py").read_text()
-    jobs = [{"id": "canary", "source": canary, "entry": "main", **LIMITS}]
+    canary = prelude + (HERE / "canary.py").read_text() if canaries else ""
+    jobs = [{"id": "canary", "source": canary, **LIMITS,
+             **({"entry": "main"} if canaries else {})}]
     wanted = [None]
     for program in programs:
         for name, source in program.jobs(prelude):
@@ -259,10 +264,18 @@ def try_each_alone(user, programs, prelude):
         return [line for run in runs for line in run.result()]
 
 
-def copy_programs(cwm, folder):
+def no_jail(user):
+    """A line that begins with SKIP or FAIL where this user has none at all."""
+    status, _, err, _ = user.run("--jobs", os.devnull)
+    must = os.environ.get("CWM_MUST_WORK") or os.environ.get("CI")
+    return "" if status == 0 else \
+        f"{'FAIL' if must else 'SKIP'} {user.name}: {err.strip()}"
+
+
+def copy_programs(cwm, folder, others=()):
     """`cwm` and its workers where everybody may run them."""
     folder.chmod(0o755)
-    for path in [cwm, *cwm.parent.glob("cwm-worker-*")]:
+    for path in [cwm, *cwm.parent.glob("cwm-worker-*"), *others]:
         copy = folder / path.name
         shutil.copyfile(path, copy)
         copy.chmod(0o755)
@@ -271,7 +284,7 @@ def copy_programs(cwm, folder):
 def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--alone", action="store_true")
-    parser.add_argument("--python")
+    parser.add_argument("--python", metavar="PYTHON")
     parser.add_argument("cwm", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
@@ -284,11 +297,10 @@ def main():
         copy_programs(args.cwm.resolve(), folder)
         for who in ("root", "nobody") if os.geteuid() == 0 else ("user",):
             user = User(who, folder, extra)
-            status, _, err, _ = user.run("--jobs", os.devnull)
-            if status != 0:
-                must = os.environ.get("CWM_MUST_WORK") or os.environ.get("CI")
-                print(f"{'FAIL' if must else 'SKIP'} {who}: {err.strip()}")
-                return 1 if must else SKIP
+            why = no_jail(user)
+            if why:
+                print(why)
+                return SKIP if why.startswith("SKIP") else 1
             start = time.monotonic()
             bad = try_each_alone(user, programs, prelude) if args.alone \
                 else try_batch(user, programs, prelude)

@@ -19,6 +19,26 @@ for path in (
     check(path + " open", raised(open, path), "ENOENT", "EACCES")
 held()
 
+#: program host_files_opened
+#: Without a root of its own a program sees which files there are, but can
+#: open none, nor make one beside its folder.
+for path in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/maps",
+             "/proc/self/mem", "/proc/1/environ", "/proc/cpuinfo",
+             "/sys/kernel/mm/ksm/run", "/dev/tty", "/dev/ptmx", "/bin/sh",
+             "/usr/bin/env", "/root/.bashrc", "/var/lib/dpkg/status"):
+    check(path, raised(open, path), "ENOENT", "EACCES")
+for folder in ("/", "/etc", "/usr", "/var/tmp", "/dev/shm", "/run", ".."):
+    path = folder + "/cwm-attack-marker"
+    check(path, raised(open, path, "w"), "ENOENT", "EACCES", "EROFS", "EPERM")
+    check(path, raised(os.mkdir, path), "ENOENT", "EACCES", "EROFS", "EPERM")
+for path in ("/etc/passwd", "/usr/lib/os-release", "/etc/hostname"):
+    check(path, raised(os.truncate, path, 0), "ENOENT", "EACCES", "EROFS")
+    check(path, raised(os.unlink, path), "ENOENT", "EACCES", "EROFS",
+          "EPERM")
+check("link", raised(os.link, "/etc/passwd", "mine"), "ENOENT", "EXDEV",
+      "EACCES", "EPERM")
+held()
+
 #: program host_files_by_other_names
 #: The same by dots, links, folders' descriptors and openat2's ways.
 os.symlink("/etc/passwd", "link")

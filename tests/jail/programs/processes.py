@@ -54,6 +54,25 @@ check("parent's death", call(157, 1, 0, 0, 0, 0), 0)
 check("subreaper", call(157, 36, 1, 0, 0, 0), "ENOSYS")
 held()
 
+#: program survivors
+#: Where processes can be had at all: one that leaves session and parent,
+#: hears no signal and computes.
+#: verdict any
+#: stdout any
+import signal
+try:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for number in set(signal.valid_signals()) - {9, 19}:
+                signal.signal(number, signal.SIG_IGN)
+            os.closerange(0, 256)
+            while True:
+                pass
+        os._exit(0)
+except OSError:
+    pass
+
 #: program threads_without_end
 import threading
 stop = threading.Event()
