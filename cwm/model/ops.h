@@ -101,6 +101,7 @@ struct ops_adamw {
 struct ops {
     const char *name;   /* "reference", "cpu" */
     enum ops_type type; /* what it computes in: OPS_F32 or OPS_BF16 */
+    bool no_memory;     /* the table's own: an operation had no scratch */
 
     /* ---- memory ---- */
 
@@ -144,8 +145,8 @@ struct ops {
     void (*linear)(struct ops *o, const void *x, size_t n,
                    const struct ops_matrix *w, void *out, size_t stride,
                    enum ops_type out_type);
-    /* turns [N,D/2,2]: cosine and sine of positions[t] * freqs[i]; the angle
-     * is rounded to fp32, as models are trained with */
+    /* turns [N,2,D/2]: cosines, then sines, of positions[t] * freqs[i]; the
+     * angle is rounded to fp32, as models are trained with */
     void (*rope_turns)(struct ops *o, const uint32_t *positions, size_t n,
                        const float *freqs, size_t d_head, float *turns);
     /* Turn the first H+G heads of qkv in place, channels i and i + D/2;

@@ -10,11 +10,6 @@
 
 #include "cwm/base/alloc.h"
 
-struct plain {
-    struct ops ops; /* first: a struct ops * is one of these */
-    bool no_memory; /* an operation had no scratch */
-};
-
 /* ---- memory ---------------------------------------------------------------
  */
 
@@ -45,9 +40,7 @@ static void plain_copy(struct ops *o, void *to, const void *from,
 
 static enum cwm_rc plain_check(struct ops *o, struct cwm_err *err)
 {
-    struct plain *p = (struct plain *)o;
-
-    return p->no_memory ? CWM_FAIL(err, CWM_NOMEM,
+    return o->no_memory ? CWM_FAIL(err, CWM_NOMEM,
                                    "could not hold an operation's scratch")
                         : CWM_OK;
 }
@@ -221,8 +214,8 @@ static void plain_rope_turns(struct ops *o, const uint32_t *positions, size_t n,
         for (i = 0; i < half; i++) {
             float angle = (float)positions[t] * freqs[i];
 
-            turns[(t * half + i) * 2] = cosf(angle);
-            turns[(t * half + i) * 2 + 1] = sinf(angle);
+            turns[t * 2 * half + i] = cosf(angle);
+            turns[(t * 2 + 1) * half + i] = sinf(angle);
         }
     }
 }
@@ -240,8 +233,8 @@ static void plain_rope(struct ops *o, void *qkv, size_t n,
             size_t at = (t * ops_row_heads(h) + head) * h->d_head;
 
             for (i = 0; i < half; i++) {
-                double c = (double)turns[(t * half + i) * 2];
-                double s = (double)turns[(t * half + i) * 2 + 1];
+                double c = (double)turns[t * 2 * half + i];
+                double s = (double)turns[(t * 2 + 1) * half + i];
                 double a = plain_get(o, qkv, at + i);
                 double b = plain_get(o, qkv, at + i + half);
 
@@ -306,7 +299,7 @@ static double *scratch_new(struct ops *o, size_t n, size_t **ret_at)
     double *scores = cwm_malloc(n * (sizeof *scores + sizeof **ret_at));
 
     if (!scores) {
-        ((struct plain *)o)->no_memory = true;
+        o->no_memory = true;
         return NULL;
     }
     *ret_at = (size_t *)(scores + n);
@@ -365,10 +358,9 @@ static size_t cache_row(const struct ops_cache *cache,
            position % OPS_PAGE_TOKENS;
 }
 
-static void plain_cache_put(struct ops *o, const void *qkv, size_t n,
-                            const struct ops_heads *h,
-                            const struct ops_cache *cache, const uint32_t *seqs,
-                            const uint32_t *positions)
+void plain__cache_put(struct ops *o, const void *qkv, size_t n,
+                      const struct ops_heads *h, const struct ops_cache *cache,
+                      const uint32_t *seqs, const uint32_t *positions)
 {
     size_t n_bytes = h->d_head * ops_type_bytes(o->type);
     size_t r;
@@ -387,11 +379,10 @@ static void plain_cache_put(struct ops *o, const void *qkv, size_t n,
     }
 }
 
-static void plain_cache_attention(struct ops *o, const void *qkv, size_t n,
-                                  const struct ops_heads *h,
-                                  const struct ops_cache *cache,
-                                  const uint32_t *seqs,
-                                  const uint32_t *positions, void *out)
+void plain__cache_attention(struct ops *o, const void *qkv, size_t n,
+                            const struct ops_heads *h,
+                            const struct ops_cache *cache, const uint32_t *seqs,
+                            const uint32_t *positions, void *out)
 {
     struct seen seen = {.k = cache->k, .v = cache->v};
     size_t n_shared = h->n_heads / h->n_kv_heads;
@@ -433,12 +424,12 @@ static void plain_release(struct ops *o)
 enum cwm_rc ops_ref_new(enum ops_type type, struct ops **ret_ops,
                         struct cwm_err *err)
 {
-    struct plain *p = cwm_calloc(1, sizeof *p);
+    struct ops *o = cwm_calloc(1, sizeof *o);
 
-    if (!p) {
+    if (!o) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the operations");
     }
-    p->ops = (struct ops){
+    *o = (struct ops){
         .name = "reference",
         .type = type,
         .alloc = plain_alloc,
@@ -459,12 +450,12 @@ enum cwm_rc ops_ref_new(enum ops_type type, struct ops **ret_ops,
         .attention = plain_attention,
         .swiglu = plain_swiglu,
         .log_probs = plain_log_probs,
-        .cache_put = plain_cache_put,
-        .cache_attention = plain_cache_attention,
+        .cache_put = plain__cache_put,
+        .cache_attention = plain__cache_attention,
         .release = plain_release,
     };
-    plain__set_back(&p->ops);
-    *ret_ops = &p->ops;
+    plain__set_back(o);
+    *ret_ops = o;
     return CWM_OK;
 }
 

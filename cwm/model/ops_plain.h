@@ -43,4 +43,13 @@ static inline size_t ops_row_heads(const struct ops_heads *h)
 /* ops_plain_back.c: fills in the backward half of the table. */
 void plain__set_back(struct ops *o);
 
+/* Any table of a CPU may take these: they use nothing of the reference. */
+void plain__cache_put(struct ops *o, const void *qkv, size_t n,
+                      const struct ops_heads *h, const struct ops_cache *cache,
+                      const uint32_t *seqs, const uint32_t *positions);
+void plain__cache_attention(struct ops *o, const void *qkv, size_t n,
+                            const struct ops_heads *h,
+                            const struct ops_cache *cache, const uint32_t *seqs,
+                            const uint32_t *positions, void *out);
+
 #endif /* CWM_MODEL_OPS_PLAIN_H */

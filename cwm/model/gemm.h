@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gemm.h -- one thread's matrix products, for the CPU's table.
+ *
+ * oneDNN does them where it was found at build time and takes the types on
+ * this machine; else the kernels' tiles do, which take everything.  oneDNN is
+ * used on one thread at a time: how a product is cut is decided by our own
+ * pool, which is why results do not depend on another library's threads.
+ */
+#ifndef CWM_MODEL_GEMM_H
+#define CWM_MODEL_GEMM_H
+
+#include "cwm/model/kernels.h"
+#include "cwm/model/ops.h"
+
+/* An element (i, j) is at i * row + j * column. */
+struct gemm_matrix {
+    const void *values;
+    size_t row, column;
+    enum ops_type type;
+};
+
+/* c [m,n] = or += a [m,k] times b [k,n] */
+struct gemm_call {
+    size_t m, n, k;
+    struct gemm_matrix a, b;
+    const float *scales; /* [n], of a b that is OPS_I8 */
+    void *c;
+    size_t c_row;
+    enum ops_type c_type; /* OPS_F32 where it is added to */
+    bool add;
+};
+
+struct gemm; /* opaque: gemm.c; one a thread */
+
+/* NULL when there is no memory. */
+struct gemm *gemm_new(const struct kernels *kernels);
+void gemm_free(struct gemm *g); /* NULL is fine */
+
+void gemm_run(struct gemm *g, const struct gemm_call *call);
+
+/* gemm_dnnl.c: NULL where there is no oneDNN. */
+struct gemm_dnnl *gemm__dnnl_new(void);
+void gemm__dnnl_free(struct gemm_dnnl *d); /* NULL is fine */
+/* false: it was not done, and nothing was changed. */
+bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call);
+
+#endif /* CWM_MODEL_GEMM_H */
