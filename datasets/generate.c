@@ -209,7 +209,7 @@ static bool return_leftovers(struct gen_draft *d, int first, uint32_t n)
         return false;
     }
     gen_line(d);
-    cwm_buf_addf(d->out, "return %s", opens[kind]);
+    gen_printf(d->out, "return %s", opens[kind]);
     for (int i = first; i < d->n_vars; i++) {
         const struct gen_var *v = &d->vars[i];
 
@@ -218,7 +218,7 @@ static bool return_leftovers(struct gen_draft *d, int first, uint32_t n)
         }
         cwm_buf_adds(d->out, n_seen++ ? ", " : "");
         if (kind == 2) {
-            cwm_buf_addf(d->out, "'%s': ", v->name);
+            gen_printf(d->out, "'%s': ", v->name);
         }
         is_tainted = is_tainted || v->is_tainted;
         gen_use(d, i);
@@ -270,24 +270,24 @@ static void insert_header(struct gen_draft *d, size_t at, const char *name,
     size_t header_len;
     uint32_t n = 0;
 
-    cwm_buf_addf(d->out, "def %s(", name);
+    gen_printf(d->out, "def %s(", name);
     for (int i = 0; i < d->n_vars; i++) {
         const struct gen_var *v = &d->vars[i];
 
         if (!v->is_param || !v->is_used) {
             continue;
         }
-        cwm_buf_addf(d->out, "%s%s", n++ ? ", " : "", v->name);
+        gen_printf(d->out, "%s%s", n++ ? ", " : "", v->name);
         if (annotated) {
-            cwm_buf_addf(d->out, ": %s", gen_type_annotation(v->type));
+            gen_printf(d->out, ": %s", gen_type_annotation(v->type));
         }
         if (i == with_default) {
-            cwm_buf_addf(d->out, annotated ? " = %s" : "=%s", fallback);
+            gen_printf(d->out, annotated ? " = %s" : "=%s", fallback);
         }
     }
     cwm_buf_addc(d->out, ')');
     if (annotated && is_typed) {
-        cwm_buf_addf(d->out, " -> %s", gen_type_annotation(d->result));
+        gen_printf(d->out, " -> %s", gen_type_annotation(d->result));
     }
     cwm_buf_adds(d->out, ":\n");
     header_len = d->out->len - at - body_len;
@@ -323,7 +323,7 @@ static void write_args(struct gen_draft *d, struct generated *ret,
             }
             cwm_buf_adds(&ret->texts, n_written++ ? ", " : "");
             if (i == with_default && gen_chance(d, 500)) {
-                cwm_buf_addf(&ret->texts, "%s=", v->name);
+                gen_printf(&ret->texts, "%s=", v->name);
             }
             bound.nonempty = bound.nonempty || gen_chance(d, 850);
             gen_literal(d, v->type, bound, &ret->texts);
@@ -402,6 +402,7 @@ static bool write_body(struct gen_draft *d,
     if (!all_helpers_used(d)) {
         gen_phase(d, GENERATE_HELPER);
     }
+    gen_remove_unused(d, first_local);
     return write_result(d, first_local, ret_typed) && all_helpers_used(d) &&
            !d->is_broken;
 }
@@ -413,6 +414,17 @@ static enum gen_type choose_result(struct gen_draft *d)
         T_LI,  T_LS,  T_LS,  T_DSI, T_BOOL, T_BOOL, T_LPS, T_PII, T_DSL};
 
     return results[gen_pick(d, ARRAY_LEN(results))];
+}
+
+/* Lines that were taken out may have been all that named a parameter. */
+static void drop_unnamed_params(struct gen_draft *d, size_t at)
+{
+    for (int i = 0; i < d->n_vars; i++) {
+        if (d->vars[i].is_param && d->out->failed == CWM_OK) {
+            d->vars[i].is_used =
+                gen_has_name(d->out->data + at, d->vars[i].name);
+        }
+    }
 }
 
 static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
@@ -443,6 +455,7 @@ static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
     }
     d->indent--;
     (void)scope;
+    drop_unnamed_params(d, at);
     with_default = choose_default(d);
     if (with_default >= 0) {
         struct gen_bound bound = d->vars[with_default].bound;
@@ -486,6 +499,7 @@ enum cwm_rc generate_program(const struct generate_settings *settings,
         d.settings = settings;
         d.out = source;
         d.trips = 1;
+        d.hidden = -1;
         d.random = state + (i + 1) * UINT64_C(0xA0761D6478BD642F);
         gen_random(&d);
         gen_index_rules(&d);

@@ -97,10 +97,14 @@ int gen_variable(struct gen_draft *d, enum gen_type type, unsigned want)
 
     for (int i = 0; i < d->n_vars; i++) {
         const struct gen_var *v = &d->vars[i];
-        struct gen_value value = gen_value_of(d, i);
+        struct gen_value value;
 
         weights[i] = 0;
-        if (v->type == type && has_wanted(&value, want)) {
+        if (v->type != type || i == d->hidden) {
+            continue;
+        }
+        value = gen_value_of(d, i);
+        if (has_wanted(&value, want)) {
             weights[i] = (uint8_t)((v->is_used ? 2 : 6) * (v->is_element + 1));
             n++;
         }
@@ -170,6 +174,77 @@ static void parenthesise(struct gen_draft *d, size_t at)
     }
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_';
+}
+
+bool gen_has_name(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *p = text; (p = strstr(p, name)) != NULL; p += len) {
+        if ((p == text || !is_word(p[-1])) && !is_word(p[len])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool gen_is_name(const struct gen_draft *d, size_t at)
+{
+    while (at < d->out->len && is_word(d->out->data[at])) {
+        at++;
+    }
+    return at == d->out->len;
+}
+
+void gen_make_fresh(struct gen_draft *d, size_t at, enum gen_type type,
+                    unsigned precedence)
+{
+    const char *text = d->out->data + at;
+    size_t len = d->out->len - at;
+    size_t word = 0;
+    const char *maker =
+        type == T_DSI || type == T_DII || type == T_DSS || type == T_DSL
+            ? "dict"
+        : type == T_SI || type == T_SS ? "set"
+                                       : "list";
+    bool is_call = false;
+
+    if (!gen_is_iterable(type) || type == T_STR || type == T_TI ||
+        type == T_PII || d->out->failed != CWM_OK) {
+        return;
+    }
+    while (word < len && is_word(text[word])) {
+        word++;
+    }
+    if (gen_is_name(d, at)) {
+        cwm_buf_adds(d->out, *maker == 'l' ? "[:]" : ".copy()");
+        return;
+    }
+    for (int i = 0; i < d->n_helpers; i++) {
+        is_call = is_call || (strlen(d->helpers[i].name) == word &&
+                              memcmp(d->helpers[i].name, text, word) == 0);
+    }
+    if (is_call || precedence < P_BITOR || strstr(text, ".get(") ||
+        text[len - 1] == ']') {
+        if (text[0] == '[' || strstr(text, "[:")) {
+            return; /* a list that is written down, or a slice */
+        }
+        if (cwm_buf_adds(d->out, maker) == CWM_OK &&
+            cwm_buf_adds(d->out, "()") == CWM_OK) {
+            size_t n = strlen(maker) + 1;
+
+            memmove(d->out->data + at + n, d->out->data + at, len);
+            memcpy(d->out->data + at, maker, n - 1);
+            d->out->data[at + n - 1] = '(';
+            d->out->data[d->out->len - 1] = ')';
+        }
+    }
+}
+
 static bool is_sane(const struct gen_value *value)
 {
     return value->bound.mag <= GEN_MAX_MAG && value->bound.len <= GEN_MAX_LEN &&
@@ -231,7 +306,7 @@ static bool write_wrapped(struct gen_draft *d, enum gen_type type,
                             P_PRODUCT, ret)) {
             return false;
         }
-        cwm_buf_addf(d->out, " %% %" PRIu32, nice[i]);
+        gen_printf(d->out, " %% %" PRIu32, nice[i]);
         ret->bound.mag = nice[i] - 1;
         ret->bound.nonneg = true;
         ret->precedence = P_PRODUCT;
@@ -241,7 +316,7 @@ static bool write_wrapped(struct gen_draft *d, enum gen_type type,
         if (!gen_expression(d, type, depth, want, P_ATOM, ret)) {
             return false;
         }
-        cwm_buf_addf(d->out, "[:%" PRIu32 "]", limit.len);
+        gen_printf(d->out, "[:%" PRIu32 "]", limit.len);
         ret->bound.len = limit.len;
         return true;
     }

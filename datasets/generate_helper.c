@@ -47,10 +47,10 @@ static void add_param(struct gen_draft *d, struct gen_helper *h,
 static void write_header(struct gen_draft *d, const struct gen_helper *h)
 {
     gen_line(d);
-    cwm_buf_addf(d->out, "def %s(", h->name);
+    gen_printf(d->out, "def %s(", h->name);
     for (unsigned i = 0; i < h->n_params; i++) {
-        cwm_buf_addf(d->out, "%s%s", i ? ", " : "",
-                     d->vars[d->first_var + (int)i].name);
+        gen_printf(d->out, "%s%s", i ? ", " : "",
+                   d->vars[d->first_var + (int)i].name);
     }
     cwm_buf_adds(d->out, "):\n");
 }
@@ -166,7 +166,7 @@ static bool generator_function(struct gen_draft *d, struct gen_helper *h)
         if (!gen_condition(d, 2, P_OR, &condition)) {
             return false;
         }
-        cwm_buf_addf(d->out, ":\n%*s", (int)(4 * d->indent + 4), "");
+        gen_printf(d->out, ":\n%*s", (int)(4 * d->indent + 4), "");
     }
     cwm_buf_adds(d->out, "yield ");
     if (!gen_charge(d, 3) || !gen_expression(d, gen_element(h->result), 2,
@@ -206,12 +206,12 @@ static bool recursion_over_list(struct gen_draft *d, struct gen_helper *h)
     write_header(d, h);
     d->indent++;
     gen_line(d);
-    cwm_buf_addf(d->out, "if not %s:\n%*sreturn %s\n", xs,
-                 (int)(4 * d->indent + 4), "", builds ? "[]" : "0");
+    gen_printf(d->out, "if not %s:\n%*sreturn %s\n", xs,
+               (int)(4 * d->indent + 4), "", builds ? "[]" : "0");
     gen_name_element(d, T_INT, head);
     gen_line(d);
-    cwm_buf_addf(d->out, gen_chance(d, 500) ? "%s = %s[0]\n" : "%s, *_ = %s\n",
-                 head, xs);
+    gen_printf(d->out, gen_chance(d, 500) ? "%s = %s[0]\n" : "%s, *_ = %s\n",
+               head, xs);
     var = gen_push_var(d, head, T_INT, head_bound);
     d->vars[var].is_element = true;
     if (gen_chance(d, 450)) { /* some are passed over */
@@ -220,8 +220,8 @@ static bool recursion_over_list(struct gen_draft *d, struct gen_helper *h)
         gen_line(d);
         cwm_buf_adds(d->out, "if ");
         if (gen_condition(d, 2, P_OR, &value)) {
-            cwm_buf_addf(d->out, ":\n%*sreturn %s(%s[1:])\n",
-                         (int)(4 * d->indent + 4), "", h->name, xs);
+            gen_printf(d->out, ":\n%*sreturn %s(%s[1:])\n",
+                       (int)(4 * d->indent + 4), "", h->name, xs);
         } else {
             gen_cut(d, mark);
         }
@@ -232,10 +232,10 @@ static bool recursion_over_list(struct gen_draft *d, struct gen_helper *h)
         return false;
     }
     if (gen_chance(d, 150) && !builds) {
-        cwm_buf_addf(d->out, " - %s(%s[2:])\n", h->name, xs);
+        gen_printf(d->out, " - %s(%s[2:])\n", h->name, xs);
     } else {
-        cwm_buf_addf(d->out, "%s%s(%s[1:])\n",
-                     builds ? "] + " : joins[gen_pick(d, 3)], h->name, xs);
+        gen_printf(d->out, "%s%s(%s[1:])\n",
+                   builds ? "] + " : joins[gen_pick(d, 3)], h->name, xs);
     }
     d->indent--;
     d->steps += 8 * 6;
@@ -266,13 +266,13 @@ static bool recursion_over_number(struct gen_draft *d, struct gen_helper *h)
     write_header(d, h);
     d->indent++;
     gen_line(d);
-    cwm_buf_addf(d->out, "if %s %s %" PRIu32 ":\n%*sreturn ", n,
-                 gen_chance(d, 500) ? "<" : "<=", base,
-                 (int)(4 * d->indent + 4), "");
+    gen_printf(d->out, "if %s %s %" PRIu32 ":\n%*sreturn ", n,
+               gen_chance(d, 500) ? "<" : "<=", base, (int)(4 * d->indent + 4),
+               "");
     if (gen_chance(d, 500)) {
-        cwm_buf_addf(d->out, "%s\n", n);
+        gen_printf(d->out, "%s\n", n);
     } else {
-        cwm_buf_addf(d->out, "%" PRIu32 "\n", gen_pick(d, 3));
+        gen_printf(d->out, "%" PRIu32 "\n", gen_pick(d, 3));
     }
     d->vars[d->first_var].is_used = true;
     if (gen_chance(d, 350)) {
@@ -281,21 +281,21 @@ static bool recursion_over_number(struct gen_draft *d, struct gen_helper *h)
         gen_line(d);
         cwm_buf_adds(d->out, "if ");
         if (gen_condition(d, 1, P_OR, &value)) {
-            cwm_buf_addf(d->out, ":\n%*sreturn %s(%s %s %" PRIu32 ") + 1\n",
-                         (int)(4 * d->indent + 4), "", h->name, n,
-                         halves ? "//" : "-", halves ? step : 1);
+            gen_printf(d->out, ":\n%*sreturn %s(%s %s %" PRIu32 ") + 1\n",
+                       (int)(4 * d->indent + 4), "", h->name, n,
+                       halves ? "//" : "-", halves ? step : 1);
         } else {
             gen_cut(d, mark);
         }
     }
     gen_line(d);
-    cwm_buf_addf(d->out, "return %s(%s %s %" PRIu32 ") ", h->name, n,
-                 halves ? "//" : "-",
-                 halves  ? step
-                 : twice ? 1
-                         : base);
+    gen_printf(d->out, "return %s(%s %s %" PRIu32 ") ", h->name, n,
+               halves ? "//" : "-",
+               halves  ? step
+               : twice ? 1
+                       : base);
     if (twice) {
-        cwm_buf_addf(d->out, "+ %s(%s - 2) ", h->name, n);
+        gen_printf(d->out, "+ %s(%s - 2) ", h->name, n);
     }
     cwm_buf_adds(d->out, "+ ");
     if (!gen_expression_within(d, T_INT, 2, twice ? 0 : W_VARIABLE, P_PRODUCT,
@@ -329,11 +329,11 @@ static bool recursion_over_text(struct gen_draft *d, struct gen_helper *h)
     write_header(d, h);
     d->indent++;
     gen_line(d);
-    cwm_buf_addf(d->out, "if len(%s) < %" PRIu32 ":\n%*sreturn %s\n", s,
-                 gen_between(d, 1, 2), (int)(4 * d->indent + 4), "", s);
+    gen_printf(d->out, "if len(%s) < %" PRIu32 ":\n%*sreturn %s\n", s,
+               gen_between(d, 1, 2), (int)(4 * d->indent + 4), "", s);
     gen_name_element(d, T_STR, head);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s, rest = %s[0], %s[1:]\n", head, s, s);
+    gen_printf(d->out, "%s, rest = %s[0], %s[1:]\n", head, s, s);
     bound.len = 1;
     bound.nonempty = true;
     var = gen_push_var(d, head, T_STR, bound);
@@ -344,8 +344,8 @@ static bool recursion_over_text(struct gen_draft *d, struct gen_helper *h)
         gen_line(d);
         cwm_buf_adds(d->out, "if ");
         if (gen_condition(d, 1, P_OR, &value)) {
-            cwm_buf_addf(d->out, ":\n%*sreturn %s(rest)\n",
-                         (int)(4 * d->indent + 4), "", h->name);
+            gen_printf(d->out, ":\n%*sreturn %s(rest)\n",
+                       (int)(4 * d->indent + 4), "", h->name);
         } else {
             gen_cut(d, mark);
         }
@@ -353,14 +353,14 @@ static bool recursion_over_text(struct gen_draft *d, struct gen_helper *h)
     gen_line(d);
     cwm_buf_adds(d->out, "return ");
     if (behind) {
-        cwm_buf_addf(d->out, "%s(rest) + ", h->name);
+        gen_printf(d->out, "%s(rest) + ", h->name);
     }
     if (!gen_expression_within(d, T_STR, 2, W_VARIABLE, P_PRODUCT, limit,
                                &value)) {
         return false;
     }
     if (!behind) {
-        cwm_buf_addf(d->out, " + %s(rest)", h->name);
+        gen_printf(d->out, " + %s(rest)", h->name);
     }
     gen_end(d);
     d->indent--;
@@ -387,10 +387,10 @@ static bool recursion_over_two(struct gen_draft *d, struct gen_helper *h)
     write_header(d, h);
     d->indent++;
     gen_line(d);
-    cwm_buf_addf(d->out, "if %s == 0:\n%*sreturn ", b, (int)(4 * d->indent + 4),
-                 "");
+    gen_printf(d->out, "if %s == 0:\n%*sreturn ", b, (int)(4 * d->indent + 4),
+               "");
     if (is_plain) {
-        cwm_buf_addf(d->out, "%s\n", a);
+        gen_printf(d->out, "%s\n", a);
         value.bound.mag = 1000;
     } else if (gen_expression_within(d, T_INT, 1, 0, P_LOWEST,
                                      (struct gen_bound){.mag = 100000},
@@ -400,12 +400,12 @@ static bool recursion_over_two(struct gen_draft *d, struct gen_helper *h)
         return false;
     }
     gen_line(d);
-    cwm_buf_addf(d->out, "return %s(%s, %s %% %s)", h->name, b, a, b);
+    gen_printf(d->out, "return %s(%s, %s %% %s)", h->name, b, a, b);
     if (!is_plain || gen_chance(d, 400)) {
-        cwm_buf_addf(d->out, " + %s",
-                     gen_chance(d, 500)   ? "1"
-                     : gen_chance(d, 500) ? a
-                                          : b);
+        gen_printf(d->out, " + %s",
+                   gen_chance(d, 500)   ? "1"
+                   : gen_chance(d, 500) ? a
+                                        : b);
     }
     gen_end(d);
     d->indent--;
@@ -434,18 +434,18 @@ static bool recursion_over_nested(struct gen_draft *d, struct gen_helper *h)
     write_header(d, h);
     d->indent++;
     gen_line(d);
-    cwm_buf_addf(d->out, "total = %" PRIu32 "\n", gen_pick(d, 2));
+    gen_printf(d->out, "total = %" PRIu32 "\n", gen_pick(d, 2));
     gen_line(d);
-    cwm_buf_addf(d->out, "for item in %s:\n", xs);
+    gen_printf(d->out, "for item in %s:\n", xs);
     d->indent++;
     gen_line(d);
     cwm_buf_adds(d->out, "if isinstance(item, list):\n");
     d->indent++;
     gen_line(d);
     if (counts_depth) {
-        cwm_buf_addf(d->out, "total = max(total, %s(item) + 1)\n", h->name);
+        gen_printf(d->out, "total = max(total, %s(item) + 1)\n", h->name);
     } else {
-        cwm_buf_addf(d->out, "total += %s(item)\n", h->name);
+        gen_printf(d->out, "total += %s(item)\n", h->name);
     }
     d->indent--;
     gen_line(d);
@@ -501,8 +501,8 @@ static bool local_function(struct gen_draft *d, struct gen_helper *h)
     add_param(d, h, type, param_bound(d, type));
     if (is_lambda) {
         gen_line(d);
-        cwm_buf_addf(d->out, "%s = lambda %s: ", h->name,
-                     d->vars[d->first_var].name);
+        gen_printf(d->out, "%s = lambda %s: ", h->name,
+                   d->vars[d->first_var].name);
     } else {
         write_header(d, h);
         d->indent++;

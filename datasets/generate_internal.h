@@ -80,6 +80,8 @@ struct gen_var {
     uint32_t trips;  /* of the place where it was declared */
     uint16_t frozen; /* > 0: may not be changed here */
     int16_t indexes; /* a loop variable: the list it is an index of, or -1 */
+    size_t line_at;  /* of the line that binds it, ... */
+    size_t line_len; /* ... when it may be taken out, else 0 */
     bool is_param;
     bool is_mutable;
     bool is_tainted; /* depends on a parameter */
@@ -100,9 +102,10 @@ struct gen_helper {
     bool is_local;     /* a lambda or nested function of the entry */
 };
 
-/* Where a type's rules stand in the table, and their weights' sum. */
+/* Where a type's rules stand in the table, and the largest weight. */
 struct gen_rules {
-    uint16_t first, weight;
+    uint16_t first, n;
+    uint8_t heaviest;
 };
 
 #define GEN_MAX_VARS    40
@@ -122,6 +125,7 @@ struct gen_draft {
     uint32_t trips;
     uint32_t steps;
     unsigned element_depth; /* comprehensions and lambdas around */
+    int hidden;             /* variable that is not to be chosen now, or -1 */
     int first_var;          /* of the function being written */
     bool in_loop;           /* break and continue are allowed */
     bool is_broken;         /* a draft that must be thrown away */
@@ -204,6 +208,12 @@ static inline uint32_t gen_between(struct gen_draft *d, uint32_t least,
 
 uint32_t gen_weighted(struct gen_draft *d, const uint8_t *weights, uint32_t n);
 
+/*
+ * Like cwm_buf_addf(), a third of its time: knows %s, %c, %u, %lu, %*s, %%.
+ */
+void gen_printf(struct cwm_buf *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* ---- generate_names.c ---- */
 /* A name for a new variable that no visible one has. */
 void gen_name_variable(struct gen_draft *d, enum gen_type type, char *ret_name);
@@ -257,6 +267,17 @@ int gen_push_var(struct gen_draft *d, const char *name, enum gen_type type,
                  struct gen_bound bound);
 /* Counts `n` runs of a step at this place; false: over the limit. */
 bool gen_charge(struct gen_draft *d, uint32_t n);
+/* The text has the name as a word of its own. */
+bool gen_has_name(const char *text, const char *name);
+/* The text from `at` on is a name. */
+bool gen_is_name(const struct gen_draft *d, size_t at);
+/*
+ * Where the text from `at` on may be an object that a variable holds as well,
+ * make it a new one: xs[:], dict(d).  Two names for one list that grows would
+ * break what is known of the other.
+ */
+void gen_make_fresh(struct gen_draft *d, size_t at, enum gen_type type,
+                    unsigned precedence);
 /* Cut the text back, and the steps counted for it. */
 struct gen_mark {
     size_t len;
@@ -295,11 +316,14 @@ bool gen_raise_place(struct gen_draft *d); /* where the program raises */
 /* Opens and closes a block. */
 struct gen_scope {
     int n_vars;
+    size_t text_at; /* where the block's text begins */
     uint32_t trips;
     bool in_loop;
 };
 struct gen_scope gen_open(struct gen_draft *d, uint32_t trips, bool is_loop);
 void gen_close(struct gen_draft *d, struct gen_scope scope);
+/* Lines that bind what nothing looks at go; variables from `first` on. */
+void gen_remove_unused(struct gen_draft *d, int first);
 /*
  * What a loop or comprehension goes through, written at the end of `out`: its
  * variables' types and bounds, and how often it runs at most.
@@ -310,7 +334,6 @@ struct gen_iter {
     struct gen_bound bounds[3];
     int indexes[3]; /* variable whose index it is, or -1 */
     uint32_t trips;
-    int frozen; /* variable that must not change meanwhile, or -1 */
     bool is_tainted;
     bool is_nested; /* i, (a, b) */
 };
@@ -324,10 +347,12 @@ struct gen_loop {
     unsigned n;
     size_t name_at[3]; /* of the variables' names in `out` */
     int first_var;
-    int frozen;
+    uint64_t frozen; /* variables, by bit */
 };
 bool gen_for_open(struct gen_draft *d, struct gen_loop *ret);
 void gen_for_close(struct gen_draft *d, struct gen_loop *loop);
+bool gen_for_uses_variables(const struct gen_draft *d,
+                            const struct gen_loop *loop);
 /* New variables for an iterable, in order; how many. */
 int gen_push_elements(struct gen_draft *d, const struct gen_iter *it);
 bool gen_for(struct gen_draft *d, unsigned depth);

@@ -50,7 +50,7 @@ static int iterable_variable(struct gen_draft *d, bool sequence)
         weights[i] = 0;
         if (gen_is_iterable(v->type) && v->type != T_PII && v->type != T_PSI &&
             (!sequence || gen_is_sequence(v->type)) && v->bound.len != 1 &&
-            v->bound.len <= 40) {
+            v->bound.len <= 40 && v->is_tainted) {
             weights[i] = v->is_used ? 4 : 12;
             n++;
         }
@@ -69,12 +69,10 @@ static bool plain_iterable(struct gen_draft *d, struct gen_iter *it)
     }
     v = &d->vars[var];
     it->trips = v->bound.len;
-    it->frozen = var;
     it->is_tainted = v->is_tainted;
     set_element(it, 0, gen_element(v->type),
                 gen_element_bound(v->type, v->bound), -1);
     if (v->type == T_SI || v->type == T_SS) {
-        it->frozen = -1;
         cwm_buf_adds(d->out, "sorted(");
         gen_use(d, var);
         cwm_buf_addc(d->out, ')');
@@ -113,7 +111,6 @@ static bool indexed_iterable(struct gen_draft *d, struct gen_iter *it)
     }
     v = &d->vars[var];
     it->trips = v->bound.len;
-    it->frozen = var;
     it->is_tainted = v->is_tainted;
     if (enumerates) {
         bool from_one = gen_chance(d, 200);
@@ -189,7 +186,6 @@ static bool zip_iterable(struct gen_draft *d, struct gen_iter *it)
     v = &d->vars[a];
     it->trips = v->bound.len;
     it->is_tainted = v->is_tainted || d->vars[b].is_tainted;
-    it->frozen = -1;
     set_element(it, 0, gen_element(v->type),
                 gen_element_bound(v->type, v->bound), -1);
     cwm_buf_adds(d->out, "zip(");
@@ -238,7 +234,7 @@ bool gen_iterable(struct gen_draft *d, unsigned depth, struct gen_iter *ret)
     for (int i = 0; i < 3; i++) {
         bool done = false;
 
-        *ret = (struct gen_iter){.frozen = -1, .indexes = {-1, -1, -1}};
+        *ret = (struct gen_iter){.indexes = {-1, -1, -1}};
         switch (gen_weighted(d, weights, ARRAY_LEN(weights))) {
         case 0:
             done = plain_iterable(d, ret);
@@ -266,6 +262,21 @@ bool gen_iterable(struct gen_draft *d, unsigned depth, struct gen_iter *ret)
 
 /* ---- for ---- */
 
+/* Nothing that a loop goes through may grow meanwhile. */
+static uint64_t freeze(struct gen_draft *d, const char *text)
+{
+    uint64_t frozen = 0;
+
+    for (int i = 0; i < d->n_vars; i++) {
+        if (gen_is_iterable(d->vars[i].type) &&
+            gen_has_name(text, d->vars[i].name)) {
+            d->vars[i].frozen++;
+            frozen |= UINT64_C(1) << i;
+        }
+    }
+    return frozen;
+}
+
 bool gen_for_open(struct gen_draft *d, struct gen_loop *ret)
 {
     struct gen_mark mark = gen_mark(d);
@@ -285,6 +296,7 @@ bool gen_for_open(struct gen_draft *d, struct gen_loop *ret)
         return false;
     }
     memcpy(text, d->out->data + mark.len, len);
+    text[len] = '\0';
     d->out->len = mark.len;
     gen_line(d);
     cwm_buf_adds(d->out, "for ");
@@ -292,7 +304,7 @@ bool gen_for_open(struct gen_draft *d, struct gen_loop *ret)
     ret->scope.n_vars = (int)n_vars;
     ret->first_var = gen_push_elements(d, &it);
     ret->n = it.n;
-    ret->frozen = it.frozen;
+    ret->frozen = freeze(d, text);
     for (unsigned i = 0; i < it.n; i++) {
         cwm_buf_adds(d->out, i ? ", " : "");
         ret->name_at[i] = d->out->len;
@@ -302,10 +314,18 @@ bool gen_for_open(struct gen_draft *d, struct gen_loop *ret)
     cwm_buf_add(d->out, text, len);
     cwm_buf_addc(d->out, ':');
     gen_end(d);
-    if (it.frozen >= 0) {
-        d->vars[it.frozen].frozen++;
-    }
     return true;
+}
+
+bool gen_for_uses_variables(const struct gen_draft *d,
+                            const struct gen_loop *loop)
+{
+    for (unsigned i = 0; i < loop->n; i++) {
+        if (d->vars[(unsigned)loop->first_var + i].is_used) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* What a loop never looks at is called _. */
@@ -328,8 +348,9 @@ static void blank_unused(struct gen_draft *d, const struct gen_loop *loop)
 void gen_for_close(struct gen_draft *d, struct gen_loop *loop)
 {
     blank_unused(d, loop);
-    if (loop->frozen >= 0) {
-        d->vars[loop->frozen].frozen--;
+    for (int i = 0; i < d->n_vars; i++) {
+        d->vars[i].frozen =
+            (uint16_t)(d->vars[i].frozen - (loop->frozen >> i & 1));
     }
     gen_close(d, loop->scope);
 }
@@ -352,6 +373,11 @@ bool gen_for(struct gen_draft *d, unsigned depth)
         gen_statement(d, depth);
     }
     if (d->out->len == start) { /* nothing came to mind */
+        gen_for_close(d, &loop);
+        gen_cut(d, mark);
+        return false;
+    }
+    if (!gen_for_uses_variables(d, &loop) && gen_chance(d, 850)) {
         gen_for_close(d, &loop);
         gen_cut(d, mark);
         return false;
@@ -417,9 +443,9 @@ static bool while_dividing(struct gen_draft *d, unsigned depth)
 
         gen_name_element(d, T_INT, name);
         gen_line(d);
-        cwm_buf_addf(d->out, "%s = ", name);
+        gen_printf(d->out, "%s = ", name);
         gen_use(d, var);
-        cwm_buf_addf(d->out, " %% %" PRIu32, divisor);
+        gen_printf(d->out, " %% %" PRIu32, divisor);
         gen_end(d);
         digit = gen_push_var(d, name, T_INT, number(divisor - 1));
         d->vars[digit].is_element = true;
@@ -432,7 +458,7 @@ static bool while_dividing(struct gen_draft *d, unsigned depth)
     d->vars[var].frozen--;
     gen_line(d);
     gen_use(d, var);
-    cwm_buf_addf(d->out, " //= %" PRIu32, divisor);
+    gen_printf(d->out, " //= %" PRIu32, divisor);
     gen_end(d);
     gen_close(d, scope);
     return true;
@@ -457,7 +483,7 @@ static bool while_counting(struct gen_draft *d, unsigned depth)
     }
     gen_name_index(d, name);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = 0", name);
+    gen_printf(d->out, "%s = 0", name);
     gen_end(d);
     var = gen_push_var(d, name, T_INT, number(trips + 9));
     d->vars[var].is_tainted = d->vars[list].is_tainted;
@@ -482,7 +508,7 @@ static bool while_counting(struct gen_draft *d, unsigned depth)
     d->vars[var].is_element = false;
     gen_line(d);
     gen_use(d, var);
-    cwm_buf_addf(d->out, " += %" PRIu32, gen_chance(d, 650) ? 1 : 2);
+    gen_printf(d->out, " += %" PRIu32, gen_chance(d, 650) ? 1 : 2);
     gen_end(d);
     gen_close(d, scope);
     return true;
@@ -510,12 +536,12 @@ static bool while_two_ends(struct gen_draft *d, unsigned depth)
         return false;
     }
     gen_line(d);
-    cwm_buf_addf(d->out, "%s, %s = 0, len(", lows[kind], highs[kind]);
+    gen_printf(d->out, "%s, %s = 0, len(", lows[kind], highs[kind]);
     gen_use(d, list);
     cwm_buf_adds(d->out, ") - 1");
     gen_end(d);
     gen_line(d);
-    cwm_buf_addf(d->out, "while %s < %s:", lows[kind], highs[kind]);
+    gen_printf(d->out, "while %s < %s:", lows[kind], highs[kind]);
     gen_end(d);
     scope = gen_open(d, trips, true);
     d->in_loop = false;
@@ -526,19 +552,27 @@ static bool while_two_ends(struct gen_draft *d, unsigned depth)
         d->vars[var].indexes = (int16_t)list;
         d->vars[var].is_element = true;
     }
+    if (d->vars[list].type == T_LI && gen_chance(d, 300)) {
+        const char *xs = d->vars[list].name;
+
+        gen_line(d);
+        gen_printf(d->out, "%s[%s], %s[%s] = %s[%s], %s[%s]", xs, lows[kind],
+                   xs, highs[kind], xs, highs[kind], xs, lows[kind]);
+        gen_end(d);
+    }
     gen_update_any(d, depth);
     gen_line(d);
     cwm_buf_adds(d->out, "if ");
     if (gen_chance(d, 300) || !gen_condition(d, 2, P_OR, &test)) {
         gen_use(d, list);
-        cwm_buf_addf(d->out, "[%s] %s ", lows[kind],
-                     gen_chance(d, 500) ? "<" : "==");
+        gen_printf(d->out, "[%s] %s ", lows[kind],
+                   gen_chance(d, 500) ? "<" : "==");
         gen_use(d, list);
-        cwm_buf_addf(d->out, "[%s]", highs[kind]);
+        gen_printf(d->out, "[%s]", highs[kind]);
     }
-    cwm_buf_addf(d->out, ":\n%*s%s += 1\n%*selse:\n%*s%s -= 1",
-                 (int)(4 * d->indent + 4), "", lows[kind], (int)(4 * d->indent),
-                 "", (int)(4 * d->indent + 4), "", highs[kind]);
+    gen_printf(d->out, ":\n%*s%s += 1\n%*selse:\n%*s%s -= 1",
+               (int)(4 * d->indent + 4), "", lows[kind], (int)(4 * d->indent),
+               "", (int)(4 * d->indent + 4), "", highs[kind]);
     gen_end(d);
     d->vars[list].frozen--;
     gen_close(d, scope);
@@ -592,7 +626,7 @@ static bool while_popping(struct gen_draft *d, unsigned depth)
     scope = gen_open(d, trips, true);
     gen_name_element(d, type, name);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = ", name);
+    gen_printf(d->out, "%s = ", name);
     gen_use(d, list);
     cwm_buf_adds(d->out, gen_chance(d, 700) ? ".pop()" : ".pop(0)");
     gen_end(d);

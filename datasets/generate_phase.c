@@ -55,7 +55,7 @@ static bool phase_accumulate(struct gen_draft *d)
     enum gen_type type = gen_chance(d, 400) && d->result < T_N_TYPES
                              ? d->result
                              : gen_accumulator_type(d);
-    unsigned depth = d->settings->max_expression_depth;
+    unsigned depth = gen_between(d, 1, d->settings->max_expression_depth);
     int var = gen_accumulator(d, type);
     struct gen_loop loop;
     struct gen_scope scope;
@@ -85,6 +85,7 @@ static bool phase_accumulate(struct gen_draft *d)
     if (gen_chance(d, 180)) {
         gen_statement(d, depth);
     }
+    done = done && (gen_for_uses_variables(d, &loop) || gen_chance(d, 100));
     gen_for_close(d, &loop);
     return done;
 }
@@ -142,7 +143,7 @@ static bool phase_while(struct gen_draft *d)
 
         gen_name_variable(d, T_INT, name);
         gen_line(d);
-        cwm_buf_addf(d->out, "%s = ", name);
+        gen_printf(d->out, "%s = ", name);
         if (!gen_expression_within(d, T_INT, 2, W_VARIABLE | W_TAINTED,
                                    P_LOWEST, limit, &value)) {
             return false;
@@ -176,7 +177,7 @@ static bool dp_by_size(struct gen_draft *d)
     }
     gen_name_variable(d, T_INT, size);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = ", size);
+    gen_printf(d->out, "%s = ", size);
     if (!gen_expression_within(d, T_INT, 1, W_VARIABLE | W_TAINTED, P_LOWEST,
                                limit, &value)) {
         return false;
@@ -195,18 +196,18 @@ static bool dp_by_size(struct gen_draft *d)
     d->vars[i].is_element = true;
     gen_line(d);
     if (kind == 0) {
-        cwm_buf_addf(d->out, "%s[i] = %s[i - 1] + ", name, name);
+        gen_printf(d->out, "%s[i] = %s[i - 1] + ", name, name);
     } else if (kind == 1) {
-        cwm_buf_addf(d->out, "%s[i] = max(%s[i - 1], %s[i - 2] + ", name, name,
-                     name);
+        gen_printf(d->out, "%s[i] = max(%s[i - 1], %s[i - 2] + ", name, name,
+                   name);
     } else if (kind == 2) {
-        cwm_buf_addf(d->out, "%s[i] = %s[i - 1] + %s[i - 2] + ", name, name,
-                     name);
+        gen_printf(d->out, "%s[i] = %s[i - 1] + %s[i - 2] + ", name, name,
+                   name);
     } else if (kind == 3) {
-        cwm_buf_addf(d->out, "%s[i] = min(%s[i - 1], %s[i // 2]) + ", name,
-                     name, name);
+        gen_printf(d->out, "%s[i] = min(%s[i - 1], %s[i // 2]) + ", name, name,
+                   name);
     } else {
-        cwm_buf_addf(d->out, "%s[i] = %s[i // 2] + ", name, name);
+        gen_printf(d->out, "%s[i] = %s[i // 2] + ", name, name);
     }
     if (!gen_expression_within(d, T_INT, 2, W_VARIABLE, P_PRODUCT, term,
                                &value)) {
@@ -243,8 +244,8 @@ static bool dp_prefix(struct gen_draft *d)
         return false;
     }
     gen_line(d);
-    cwm_buf_addf(d->out, "%s.append(%s[-1] %s ", name, name,
-                 gen_chance(d, 800) ? "+" : "-");
+    gen_printf(d->out, "%s.append(%s[-1] %s ", name, name,
+               gen_chance(d, 800) ? "+" : "-");
     if (!gen_expression_within(d, T_INT, 2, W_VARIABLE, P_PRODUCT, limit,
                                &value)) {
         gen_for_close(d, &loop);
@@ -742,6 +743,7 @@ static bool phase_group(struct gen_draft *d)
     } else {
         done = gen_update(d, var, 2);
     }
+    done = done && gen_for_uses_variables(d, &loop);
     gen_for_close(d, &loop);
     if (done && gen_chance(d, 400)) {
         gen_assign_new(d, gen_local_type(d), gen_chance(d, 200), 3);
@@ -756,11 +758,13 @@ static bool phase_straight(struct gen_draft *d)
 
     for (uint32_t i = 0; i < n; i++) {
         if (gen_chance(d, 450)) {
-            any = gen_assign_new(d, gen_local_type(d), gen_chance(d, 350),
-                                 d->settings->max_expression_depth) >= 0 ||
+            any = gen_assign_new(
+                      d, gen_local_type(d), gen_chance(d, 350),
+                      gen_between(d, 1, d->settings->max_expression_depth)) >=
+                      0 ||
                   any;
         } else {
-            any = gen_statement(d, d->settings->max_expression_depth) || any;
+            any = gen_statement(d, 2) || any;
         }
     }
     return any;

@@ -79,11 +79,15 @@ struct body {
 static bool write_body(struct gen_draft *d, struct body *body, unsigned depth)
 {
     for (unsigned i = 0; i < body->n; i++) {
+        size_t at;
+
         cwm_buf_adds(d->out, i ? ": " : "");
+        at = d->out->len;
         if (!gen_expression(d, body->types[i], depth, W_VARIABLE, P_OR,
                             &body->values[i])) {
             return false;
         }
+        gen_make_fresh(d, at, body->types[i], body->values[i].precedence);
     }
     return true;
 }
@@ -322,7 +326,7 @@ static bool lambda(struct gen_draft *d, enum gen_type type,
         return false;
     }
     gen_name_element(d, type, name);
-    cwm_buf_addf(d->out, "lambda %s: ", name);
+    gen_printf(d->out, "lambda %s: ", name);
     var = gen_push_var(d, name, type, bound);
     d->vars[var].is_element = true;
     d->trips *= n_calls ? n_calls : 1;
@@ -450,7 +454,7 @@ static bool call_helper(struct gen_draft *d, enum gen_type type, unsigned depth,
     if (!gen_charge(d, h->steps + 1)) {
         return false;
     }
-    cwm_buf_addf(d->out, h->is_generator ? "list(%s(" : "%s(", h->name);
+    gen_printf(d->out, h->is_generator ? "list(%s(" : "%s(", h->name);
     for (unsigned i = 0; i < h->n_params; i++) {
         struct gen_value argument;
 
@@ -514,6 +518,7 @@ bool gen_special(struct gen_draft *d, enum gen_type type, unsigned depth,
     if (d->in_fstring && kind != 1 && kind != 4) {
         return false;
     }
+    depth = depth ? depth : 1;
     switch (kind) {
     case 0:
         return by_generator(d, type, depth, ret_value);

@@ -15,7 +15,7 @@ void gen_line(struct gen_draft *d)
     } else {
         d->steps = (uint32_t)steps;
     }
-    cwm_buf_addf(d->out, "%*s", (int)(4 * d->indent), "");
+    gen_printf(d->out, "%*s", (int)(4 * d->indent), "");
 }
 
 void gen_end(struct gen_draft *d)
@@ -35,8 +35,46 @@ struct gen_scope gen_open(struct gen_draft *d, uint32_t trips, bool is_loop)
     return scope;
 }
 
+/*
+ * Takes out the line that binds `var` and that nothing followed up, unless its
+ * block would be empty without it.
+ */
+static void remove_line(struct gen_draft *d, int var)
+{
+    struct gen_var *v = &d->vars[var];
+    size_t at = v->line_at;
+    size_t end = at + v->line_len;
+
+    if (v->line_len == 0 || d->out->failed != CWM_OK || end > d->out->len ||
+        (end == d->out->len && at >= 2 &&
+         memcmp(d->out->data + at - 2, ":\n", 2) == 0)) {
+        return;
+    }
+    memmove(d->out->data + at, d->out->data + end, d->out->len - end);
+    d->out->len -= end - at;
+    d->out->data[d->out->len] = '\0';
+    for (int i = 0; i < d->n_vars; i++) {
+        if (d->vars[i].line_at > at) {
+            d->vars[i].line_at -= end - at;
+        }
+    }
+    v->line_len = 0;
+    v->is_used = true; /* nothing is left to be done about it */
+    v->type = T_N_TYPES;
+}
+
+void gen_remove_unused(struct gen_draft *d, int first)
+{
+    for (int i = d->n_vars - 1; i >= first; i--) {
+        if (!d->vars[i].is_used) {
+            remove_line(d, i);
+        }
+    }
+}
+
 void gen_close(struct gen_draft *d, struct gen_scope scope)
 {
+    gen_remove_unused(d, scope.n_vars);
     d->indent--;
     d->block_depth--;
     d->trips = scope.trips;
@@ -267,7 +305,7 @@ static bool statement_unpack(struct gen_draft *d)
         bound.len = 0;
         bound.nonempty = false;
         gen_push_var(d, second, T_INT, bound);
-        cwm_buf_addf(d->out, "%s, %s = ", first, second);
+        gen_printf(d->out, "%s, %s = ", first, second);
         gen_use(d, pair);
         gen_end(d);
         return true;
@@ -283,9 +321,11 @@ static bool statement_unpack(struct gen_draft *d)
     gen_name_variable(d, type, second);
     bound.nonempty = false;
     gen_push_var(d, second, type, bound);
-    cwm_buf_addf(d->out,
-                 gen_chance(d, 700) ? "%s, *%s = " : "*%2$s, %1$s = ", first,
-                 second);
+    if (gen_chance(d, 700)) {
+        gen_printf(d->out, "%s, *%s = ", first, second);
+    } else {
+        gen_printf(d->out, "*%s, %s = ", second, first);
+    }
     gen_use(d, list);
     gen_end(d);
     return true;
@@ -313,11 +353,11 @@ static bool statement_swap(struct gen_draft *d)
            gen_fits(d->vars[b].bound, d->vars[a].base);
     gen_line(d);
     if (fits) {
-        cwm_buf_addf(d->out, "%s, %s = %s, %s", d->vars[a].name,
-                     d->vars[b].name, d->vars[b].name, d->vars[a].name);
+        gen_printf(d->out, "%s, %s = %s, %s", d->vars[a].name, d->vars[b].name,
+                   d->vars[b].name, d->vars[a].name);
     } else {
-        cwm_buf_addf(d->out, "%s, %s = %s %% 50, %s %% 50", d->vars[a].name,
-                     d->vars[b].name, d->vars[b].name, d->vars[a].name);
+        gen_printf(d->out, "%s, %s = %s %% 50, %s %% 50", d->vars[a].name,
+                   d->vars[b].name, d->vars[b].name, d->vars[a].name);
     }
     gen_end(d);
     return true;
@@ -426,7 +466,7 @@ static bool statement_try(struct gen_draft *d, unsigned depth)
     gen_end(d);
     scope = gen_open(d, 1, false);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = ", name);
+    gen_printf(d->out, "%s = ", name);
     exception = risky_value(d, &type, &bound);
     if (!exception) {
         gen_close(d, scope);
@@ -435,9 +475,9 @@ static bool statement_try(struct gen_draft *d, unsigned depth)
     gen_end(d);
     gen_close(d, scope);
     gen_line(d);
-    cwm_buf_addf(d->out,
-                 gen_chance(d, 150) ? "except (%s, TypeError):" : "except %s:",
-                 exception);
+    gen_printf(d->out,
+               gen_chance(d, 150) ? "except (%s, TypeError):" : "except %s:",
+               exception);
     gen_end(d);
     scope = gen_open(d, 1, false);
     if (gen_chance(d, 300)) {
@@ -447,12 +487,12 @@ static bool statement_try(struct gen_draft *d, unsigned depth)
     if (d->in_loop && gen_chance(d, 250)) {
         cwm_buf_adds(d->out, "continue");
     } else {
-        cwm_buf_addf(d->out, "%s = ", name);
+        gen_printf(d->out, "%s = ", name);
         if (type == T_INT) {
             bool is_minus = gen_chance(d, 300);
 
             cwm_buf_adds(d->out, is_minus ? "-" : "");
-            cwm_buf_addf(d->out, "%" PRIu32, is_minus ? 1 : gen_pick(d, 4));
+            gen_printf(d->out, "%" PRIu32, is_minus ? 1 : gen_pick(d, 4));
             fallback.nonneg = !is_minus;
         } else {
             cwm_buf_adds(d->out, "''");
@@ -512,19 +552,18 @@ static bool raise_by_check(struct gen_draft *d)
                                                : d->vars[var].bound.mag;
     limit += 1 + gen_pick(d, 5);
     if (gen_chance(d, 250)) {
-        cwm_buf_addf(d->out, "assert %s > %" PRIu64 ", '%s'", what, limit,
-                     text);
+        gen_printf(d->out, "assert %s > %" PRIu64 ", '%s'", what, limit, text);
         gen_end(d);
         return true;
     }
-    cwm_buf_addf(d->out, "if %s < %" PRIu64 ":\n%*s", what, limit,
-                 (int)(4 * d->indent + 4), "");
+    gen_printf(d->out, "if %s < %" PRIu64 ":\n%*s", what, limit,
+               (int)(4 * d->indent + 4), "");
     if (gen_chance(d, 500)) {
-        cwm_buf_addf(d->out, "raise %s('%s')",
-                     errors[gen_pick(d, ARRAY_LEN(errors))], text);
+        gen_printf(d->out, "raise %s('%s')",
+                   errors[gen_pick(d, ARRAY_LEN(errors))], text);
     } else {
-        cwm_buf_addf(d->out, "raise %s(f\"%s: {%s}\")",
-                     errors[gen_pick(d, ARRAY_LEN(errors))], text, what);
+        gen_printf(d->out, "raise %s(f\"%s: {%s}\")",
+                   errors[gen_pick(d, ARRAY_LEN(errors))], text, what);
     }
     gen_end(d);
     return true;
@@ -544,51 +583,50 @@ static bool raise_by_use(struct gen_draft *d, const char *name)
         return false;
     }
     v = &d->vars[var];
-    cwm_buf_addf(d->out, "%s = ", name);
+    gen_printf(d->out, "%s = ", name);
     gen_use(d, var);
     switch (form) {
     case 0:
         if (gen_chance(d, 500)) {
-            cwm_buf_addf(d->out, "[len(%s)]", v->name);
+            gen_printf(d->out, "[len(%s)]", v->name);
         } else {
-            cwm_buf_addf(d->out, "[%" PRIu32 "]", v->bound.len);
+            gen_printf(d->out, "[%" PRIu32 "]", v->bound.len);
         }
         return true;
     case 1:
-        cwm_buf_addf(d->out, ".index('%s!')", gen_word(d, VOCAB_WORDS));
+        gen_printf(d->out, ".index('%s!')", gen_word(d, VOCAB_WORDS));
         return true;
     case 2:
-        cwm_buf_addf(d->out, "['missing_%s']", gen_word(d, VOCAB_WORDS));
+        gen_printf(d->out, "['missing_%s']", gen_word(d, VOCAB_WORDS));
         return true;
     case 3:
         if (!v->bound.nonneg) {
             return false;
         }
         if (gen_chance(d, 500)) {
-            cwm_buf_addf(d->out, " %% (%s // %" PRIu64 ")", v->name,
-                         v->bound.mag + 1);
+            gen_printf(d->out, " %% (%s // %" PRIu64 ")", v->name,
+                       v->bound.mag + 1);
         } else {
-            cwm_buf_addf(d->out, "[%" PRIu32 "]", gen_pick(d, 3));
+            gen_printf(d->out, "[%" PRIu32 "]", gen_pick(d, 3));
         }
         return true;
     case 4:
         if (v->bound.vocab == VOCAB_DIGITS || v->bound.vocab == VOCAB_BINARY) {
-            cwm_buf_addf(d->out, " + %" PRIu32, gen_between(d, 1, 9));
+            gen_printf(d->out, " + %" PRIu32, gen_between(d, 1, 9));
             return true;
         }
-        cwm_buf_addf(d->out, ".%s(%" PRIu32 ")",
-                     gen_chance(d, 500) ? "push" : "startswith",
-                     gen_pick(d, 9));
+        gen_printf(d->out, ".%s(%" PRIu32 ")",
+                   gen_chance(d, 500) ? "push" : "startswith", gen_pick(d, 9));
         return true;
     case 5:
-        cwm_buf_addf(d->out, " + '%s'", gen_word(d, VOCAB_WORDS));
+        gen_printf(d->out, " + '%s'", gen_word(d, VOCAB_WORDS));
         return true;
     case 6:
-        cwm_buf_addf(d->out, "[%" PRIu32 "]", v->bound.len + gen_pick(d, 4));
+        gen_printf(d->out, "[%" PRIu32 "]", v->bound.len + gen_pick(d, 4));
         return true;
     default:
-        cwm_buf_addf(d->out, ".get('missing_%s').upper()",
-                     gen_word(d, VOCAB_WORDS));
+        gen_printf(d->out, ".get('missing_%s').upper()",
+                   gen_word(d, VOCAB_WORDS));
         return true;
     }
 }

@@ -3,6 +3,7 @@
 #include "datasets/generate_internal.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 struct type_info {
@@ -52,6 +53,72 @@ uint32_t gen_weighted(struct gen_draft *d, const uint8_t *weights, uint32_t n)
         at -= weights[i];
     }
     return n - 1;
+}
+
+static void add_number(struct cwm_buf *out, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    cwm_buf_add(out, digits + at, sizeof digits - at);
+}
+
+/* One directive; p stands behind its %, and is returned behind it. */
+static const char *add_directive(struct cwm_buf *out, const char *p,
+                                 va_list *args)
+{
+    static const char spaces[] = "                                ";
+    const char *s;
+
+    switch (*p) {
+    case 's':
+        s = va_arg(*args, const char *);
+        cwm_buf_add(out, s, strlen(s));
+        break;
+    case 'c':
+        cwm_buf_addc(out, (char)va_arg(*args, int));
+        break;
+    case 'u':
+        add_number(out, va_arg(*args, unsigned));
+        break;
+    case 'l':
+        add_number(out, va_arg(*args, unsigned long));
+        p++;
+        break;
+    case '*': { /* always an empty text behind it: indentation */
+        size_t n = (size_t)va_arg(*args, int);
+
+        (void)va_arg(*args, const char *);
+        cwm_buf_add(out, spaces, n < sizeof spaces ? n : sizeof spaces - 1);
+        p++;
+        break;
+    }
+    default:
+        cwm_buf_addc(out, *p);
+    }
+    return p + 1;
+}
+
+void gen_printf(struct cwm_buf *out, const char *format, ...)
+{
+    const char *p = format;
+    va_list args;
+
+    va_start(args, format);
+    while (*p) {
+        size_t n = strcspn(p, "%");
+
+        cwm_buf_add(out, p, n);
+        p += n;
+        if (*p) {
+            p = add_directive(out, p + 1, &args);
+        }
+    }
+    va_end(args);
 }
 
 const char *gen_type_annotation(enum gen_type type)
@@ -222,7 +289,7 @@ static void int_literal(struct gen_draft *d, struct gen_bound bound,
     if (!bound.nonneg && n > 0 && gen_chance(d, 350)) {
         cwm_buf_addc(out, '-');
     }
-    cwm_buf_addf(out, "%" PRIu64, n);
+    gen_printf(out, "%" PRIu64, n);
 }
 
 /* Letters, digits and such, of the vocabulary; never a quote or backslash. */

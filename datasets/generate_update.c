@@ -50,20 +50,28 @@ int gen_assign_new(struct gen_draft *d, enum gen_type type, bool is_mutable,
     struct gen_mark mark = gen_mark(d);
     char name[GENERATE_NAME_BYTES];
     struct gen_value value;
+    size_t at;
     int var;
 
     gen_name_variable(d, type, name);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = ", name);
+    gen_printf(d->out, "%s = ", name);
+    at = d->out->len;
     if (!gen_expression(d, type, depth, W_VARIABLE | W_TAINTED, P_LOWEST,
-                        &value)) {
+                        &value) ||
+        (!is_mutable && gen_is_name(d, at))) {
         gen_cut(d, mark);
         return -1;
     }
+    gen_make_fresh(d, at, type, value.precedence);
+    is_mutable = is_mutable && type != T_DSL;
     gen_end(d);
     var = gen_push_var(d, name, type, value.bound);
     if (is_mutable) {
         make_mutable(d, &d->vars[var]);
+    } else {
+        d->vars[var].line_at = mark.len;
+        d->vars[var].line_len = d->out->len - mark.len;
     }
     return var;
 }
@@ -96,7 +104,7 @@ int gen_accumulator(struct gen_draft *d, enum gen_type type)
     }
     gen_name_accumulator(d, type, name);
     gen_line(d);
-    cwm_buf_addf(d->out, "%s = %s", name, start);
+    gen_printf(d->out, "%s = %s", name, start);
     gen_end(d);
     var = gen_push_var(d, name, type, bound);
     make_mutable(d, &d->vars[var]);
@@ -139,7 +147,7 @@ static bool number_in_place(struct gen_draft *d, struct gen_var *v,
     if (limit.mag == 0) {
         return false;
     }
-    cwm_buf_addf(d->out, "%s %s ", v->name, subtracts ? "-=" : "+=");
+    gen_printf(d->out, "%s %s ", v->name, subtracts ? "-=" : "+=");
     if (gen_chance(d, 200)) {
         cwm_buf_adds(d->out, "1");
         value.bound.mag = 1;
@@ -161,8 +169,8 @@ static bool number_update(struct gen_draft *d, struct gen_var *v,
         return number_in_place(d, v, depth);
     }
     if (kind < 82) {
-        cwm_buf_addf(d->out, "%s = %s(%s, ", v->name,
-                     gen_chance(d, 650) ? "max" : "min", v->name);
+        gen_printf(d->out, "%s = %s(%s, ", v->name,
+                   gen_chance(d, 650) ? "max" : "min", v->name);
         if (!gen_expression_within(d, v->type, depth, W_VARIABLE, P_OR, v->base,
                                    &value)) {
             return false;
@@ -175,17 +183,17 @@ static bool number_update(struct gen_draft *d, struct gen_var *v,
         struct gen_bound limit = {.mag = 1000};
         static const char *const mods[] = {"97", "100", "101", "50", "64"};
 
-        cwm_buf_addf(d->out, "%s = (%s * %u + ", v->name, v->name,
-                     gen_between(d, 2, 7));
+        gen_printf(d->out, "%s = (%s * %u + ", v->name, v->name,
+                   gen_between(d, 2, 7));
         if (!gen_expression_within(d, T_INT, 1, W_VARIABLE, P_SUM, limit,
                                    &value)) {
             return false;
         }
-        cwm_buf_addf(d->out, ") %% %s", mods[gen_pick(d, ARRAY_LEN(mods))]);
+        gen_printf(d->out, ") %% %s", mods[gen_pick(d, ARRAY_LEN(mods))]);
         v->is_used = true;
         return v->base.mag >= 100;
     }
-    cwm_buf_addf(d->out, "%s = ", v->name);
+    gen_printf(d->out, "%s = ", v->name);
     return gen_expression_within(d, v->type, depth, W_VARIABLE, P_LOWEST,
                                  v->base, &value);
 }
@@ -202,7 +210,7 @@ static bool text_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
     if (kind < 78) {
         limit.mag = GEN_MAX_MAG;
         limit.inner = GEN_MAX_LEN;
-        cwm_buf_addf(d->out, "%s += ", v->name);
+        gen_printf(d->out, "%s += ", v->name);
         if (!gen_expression_within(d, T_STR, depth, W_VARIABLE, P_LOWEST, limit,
                                    &value)) {
             return false;
@@ -210,12 +218,12 @@ static bool text_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
     } else {
         limit.mag = GEN_MAX_MAG;
         limit.inner = GEN_MAX_LEN;
-        cwm_buf_addf(d->out, "%s = ", v->name);
+        gen_printf(d->out, "%s = ", v->name);
         if (!gen_expression_within(d, T_STR, depth, W_VARIABLE, P_SUM + 1,
                                    limit, &value)) {
             return false;
         }
-        cwm_buf_addf(d->out, " + %s", v->name);
+        gen_printf(d->out, " + %s", v->name);
         v->is_used = true;
     }
     v->slack_len -= value.bound.len * ratio_of(d, v);
@@ -230,21 +238,21 @@ static bool list_shorter(struct gen_draft *d, struct gen_var *v)
 
     switch (gen_pick(d, is_plain ? 5 : 2)) {
     case 0:
-        cwm_buf_addf(d->out, "if %s:\n%*s%s.pop(%s)", v->name,
-                     (int)(4 * d->indent + 4), "", v->name,
-                     gen_chance(d, 300) ? "0" : "");
+        gen_printf(d->out, "if %s:\n%*s%s.pop(%s)", v->name,
+                   (int)(4 * d->indent + 4), "", v->name,
+                   gen_chance(d, 300) ? "0" : "");
         v->is_used = true;
         return true;
     case 1:
-        cwm_buf_addf(d->out, "%s.reverse()", v->name);
+        gen_printf(d->out, "%s.reverse()", v->name);
         return true;
     case 2:
-        cwm_buf_addf(d->out, "%s.sort(%s)", v->name,
-                     gen_chance(d, 300) ? "reverse=True" : "");
+        gen_printf(d->out, "%s.sort(%s)", v->name,
+                   gen_chance(d, 300) ? "reverse=True" : "");
         return true;
     case 3:
-        cwm_buf_addf(d->out, "%s = %s[%s]", v->name, v->name,
-                     gen_chance(d, 500) ? "1:" : "::-1");
+        gen_printf(d->out, "%s = %s[%s]", v->name, v->name,
+                   gen_chance(d, 500) ? "1:" : "::-1");
         return true;
     default: {
         size_t at;
@@ -262,8 +270,9 @@ static bool list_shorter(struct gen_draft *d, struct gen_var *v)
             return false;
         }
         memcpy(text, d->out->data + at, len);
-        cwm_buf_addf(d->out, " in %s:\n%*s%s.remove(%.*s)", v->name,
-                     (int)(4 * d->indent + 4), "", v->name, (int)len, text);
+        text[len] = '\0';
+        gen_printf(d->out, " in %s:\n%*s%s.remove(%s)", v->name,
+                   (int)(4 * d->indent + 4), "", v->name, text);
         v->is_used = true;
         return true;
     }
@@ -276,15 +285,16 @@ static bool list_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
     uint32_t ratio = ratio_of(d, v);
     uint32_t kind = gen_pick(d, 100);
     struct gen_value value;
+    size_t at;
 
-    if (kind < 14) {
+    if (kind < 14 && v->type != T_TI) {
         return list_shorter(d, v);
     }
     if (v->slack_len < ratio) {
         return false;
     }
     if (v->type == T_TI) {
-        cwm_buf_addf(d->out, "%s += (", v->name);
+        gen_printf(d->out, "%s += (", v->name);
         if (!gen_expression_within(d, T_INT, depth, W_VARIABLE, P_OR,
                                    element_limit(v), &value)) {
             return false;
@@ -298,7 +308,7 @@ static bool list_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
 
         limit.len = v->slack_len / ratio;
         limit.nonempty = false;
-        cwm_buf_addf(d->out, kind < 20 ? "%s.extend(" : "%s += (", v->name);
+        gen_printf(d->out, kind < 20 ? "%s.extend(" : "%s += (", v->name);
         if (!gen_expression_within(d, v->type, depth, W_VARIABLE, P_OR, limit,
                                    &value)) {
             return false;
@@ -307,11 +317,13 @@ static bool list_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
         v->slack_len -= value.bound.len * ratio;
         return true;
     }
-    cwm_buf_addf(d->out, kind < 30 ? "%s.insert(0, " : "%s.append(", v->name);
+    gen_printf(d->out, kind < 30 ? "%s.insert(0, " : "%s.append(", v->name);
+    at = d->out->len;
     if (!gen_expression_within(d, element, depth, W_VARIABLE, P_OR,
                                element_limit(v), &value)) {
         return false;
     }
+    gen_make_fresh(d, at, element, value.precedence);
     cwm_buf_addc(d->out, ')');
     v->slack_len -= ratio;
     return true;
@@ -326,7 +338,7 @@ static bool set_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
     if (v->slack_len < ratio) {
         return false;
     }
-    cwm_buf_addf(d->out, discards ? "%s.discard(" : "%s.add(", v->name);
+    gen_printf(d->out, discards ? "%s.discard(" : "%s.add(", v->name);
     if (!gen_expression_within(d, gen_element(v->type), depth, W_VARIABLE, P_OR,
                                element_limit(v), &value)) {
         return false;
@@ -378,14 +390,14 @@ static bool count_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
         return false;
     }
     if (kind < 8) {
-        cwm_buf_addf(d->out, "%s.pop(", v->name);
+        gen_printf(d->out, "%s.pop(", v->name);
         if (!write_key(d, v, key)) {
             return false;
         }
         cwm_buf_adds(d->out, ", None)");
         return true;
     }
-    cwm_buf_addf(d->out, "%s[", v->name);
+    gen_printf(d->out, "%s[", v->name);
     if (!write_key(d, v, key)) {
         return false;
     }
@@ -396,7 +408,7 @@ static bool count_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
         return gen_expression_within(d, T_INT, depth, W_VARIABLE, P_LOWEST,
                                      limit, &value);
     }
-    cwm_buf_addf(d->out, "] = %s.get(%s, 0) + ", v->name, key);
+    gen_printf(d->out, "] = %s.get(%s, 0) + ", v->name, key);
     v->is_used = true;
     if (kind < 75) {
         cwm_buf_addc(d->out, '1');
@@ -420,7 +432,7 @@ static bool group_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
     }
     v->slack_len -= ratio;
     if (gen_chance(d, 650)) {
-        cwm_buf_addf(d->out, "%s.setdefault(", v->name);
+        gen_printf(d->out, "%s.setdefault(", v->name);
         if (!write_key(d, v, key)) {
             return false;
         }
@@ -430,9 +442,9 @@ static bool group_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
         if (!write_key(d, v, key)) {
             return false;
         }
-        cwm_buf_addf(d->out, " not in %s:\n%*s%s[%s] = []\n%*s%s[%s].append(",
-                     v->name, (int)(4 * d->indent + 4), "", v->name, key,
-                     (int)(4 * d->indent), "", v->name, key);
+        gen_printf(d->out, " not in %s:\n%*s%s[%s] = []\n%*s%s[%s].append(",
+                   v->name, (int)(4 * d->indent + 4), "", v->name, key,
+                   (int)(4 * d->indent), "", v->name, key);
         v->is_used = true;
     }
     if (!gen_expression_within(d, T_INT, depth, W_VARIABLE, P_OR, limit,
@@ -455,7 +467,7 @@ static bool other_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
             return false;
         }
         v->slack_len -= ratio_of(d, v);
-        cwm_buf_addf(d->out, "%s[", v->name);
+        gen_printf(d->out, "%s[", v->name);
         if (!write_key(d, v, key)) {
             return false;
         }
@@ -463,13 +475,13 @@ static bool other_update(struct gen_draft *d, struct gen_var *v, unsigned depth)
         return gen_expression_within(d, T_STR, depth, W_VARIABLE, P_LOWEST,
                                      limit, &value);
     }
-    cwm_buf_addf(d->out, "%s = ", v->name);
+    gen_printf(d->out, "%s = ", v->name);
     if (v->type != T_BOOL) {
         return gen_expression_within(d, v->type, depth, W_VARIABLE, P_LOWEST,
                                      v->base, &value);
     }
     if (gen_chance(d, 150)) {
-        cwm_buf_addf(d->out, "not %s", v->name);
+        gen_printf(d->out, "not %s", v->name);
         v->is_used = true;
         return true;
     }
@@ -517,13 +529,16 @@ bool gen_update(struct gen_draft *d, int var, unsigned depth)
             return false;
         }
         gen_line(d);
+        d->hidden = !kept.is_tainted || gen_chance(d, 800) ? var : -1;
         if (write_update(d, &d->vars[var], depth)) {
+            d->hidden = -1;
             gen_end(d);
             taint(&d->vars[var]);
             /* changing it is no use of it */
             d->vars[var].is_used = was_used;
             return true;
         }
+        d->hidden = -1;
         gen_cut(d, mark);
         d->vars[var] = kept;
     }
@@ -539,7 +554,7 @@ static bool item_update(struct gen_draft *d, unsigned depth)
         struct gen_value value;
 
         if (list < 0 || d->vars[list].type != T_LI ||
-            d->vars[list].indexes >= 0) {
+            !(d->vars[list].is_mutable || d->vars[list].is_param)) {
             continue;
         }
         gen_line(d);
