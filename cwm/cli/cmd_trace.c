@@ -3,6 +3,7 @@
 #include "cwm/cli/cmd_trace.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,8 +12,8 @@
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
 
-/* Programs may be 64 MiB (source.h); one byte more tells a larger one. */
-#define MAX_PROGRAM_BYTES ((64UL << 20) + 1)
+/* Programs may be 64 MiB: source.h. */
+#define MAX_PROGRAM_BYTES (64UL << 20)
 #define MAX_STDIN_BYTES   (1UL << 30)
 #define MAX_TEXT_BYTES    (4UL << 30)
 
@@ -273,17 +274,23 @@ static int tell_no_trace(const char *name, const struct trace_result *result)
                                                : 300);
 
     if (result->verdict == TRACE_VERDICT_SYNTAX_ERROR && !result->undecodable) {
-        cli_usage("trace", "%s:%u:%u: %.*s: %.*s", name, result->error_line,
-                  result->error_column, (int)end->exception_type_len,
-                  (const char *)end->exception_type, len,
+        char where[32] = "";
+
+        if (result->error_line > 0) { /* too deep to parse: it has none */
+            snprintf(where, sizeof where, ":%u:%u", result->error_line,
+                     result->error_column);
+        }
+        cli_usage("trace", "%s%s: %.*s%s%.*s", name, where,
+                  (int)end->exception_type_len,
+                  (const char *)end->exception_type, len > 0 ? ": " : "", len,
                   (const char *)end->exception_message);
         return CLI_NO;
     }
     if (end->exception_type) {
-        return cli_usage("trace", "%s: cannot make the call: %.*s: %.*s", name,
+        return cli_usage("trace", "%s: cannot make the call: %.*s%s%.*s", name,
                          (int)end->exception_type_len,
-                         (const char *)end->exception_type, len,
-                         (const char *)end->exception_message);
+                         (const char *)end->exception_type, len > 0 ? ": " : "",
+                         len, (const char *)end->exception_message);
     }
     if (!detail) {
         detail = result->summary.verdict;
@@ -424,6 +431,9 @@ static int check_out(const char *out, const char *program)
     struct stat b;
     int code = -1;
 
+    if (!out[0]) {
+        return cannot_write(out, "a file has a name");
+    }
     if (stat(out, &a) == 0) {
         if (S_ISDIR(a.st_mode)) {
             return cannot_write(out, "it is a directory");

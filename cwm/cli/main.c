@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c -- the one program that people type: `cwm COMMAND ...`. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cwm/base/alloc.h"
 #include "cwm/cli/cli.h"
@@ -128,12 +131,30 @@ static int dispatch(int argc, char **argv, struct cwm_buf *out)
     return c ? c->run(argc - 2, argv + 2) : no_such_command(word);
 }
 
+/*
+ * A descriptor below 3 that is closed would be the next file that is opened,
+ * and results would be written there.  One that refuses takes its place.
+ */
+static void fill_closed(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            int got = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+
+            if (got != fd) {
+                _exit(CLI_FAILED); /* and nowhere to say so */
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct cwm_buf out;
     int code;
 
+    fill_closed();
     sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is told as an error */
     cwm_buf_init(&out, MAX_TEXT_BYTES);
     code = dispatch(argc, argv, &out);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""run_case.py --cwm PROGRAM CASE.sh -- run one case, tell what differed.
+"""run_case.py --cwm PROGRAM [--nobody] CASE.sh -- run one case, tell what
+differed; with --nobody as an ordinary user, where root runs the tests.
 
 The script runs under `sh -u` in an empty folder that is gone afterwards, with
 `cwm` on PATH and $ROOT the source tree.  Beside it lie
@@ -13,13 +14,16 @@ run here; with CWM_MUST_WORK=1 that is a failure.
 """
 import argparse
 import difflib
+import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
+NOBODY = 65534
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -55,7 +59,28 @@ def differs(name, actual, case):
                    for line in lines)
 
 
-def run(cwm, case, folder):
+def for_nobody(cwm, folder):
+    """Copies of cwm and the default worker that another user can reach."""
+    programs = pathlib.Path(folder, "programs")
+    programs.mkdir()
+    traced = subprocess.run([cwm, "trace", "-", "--json"], input=b"1\n",
+                            capture_output=True, check=True)
+    version = json.loads(traced.stdout)["python"]
+    worker = "cwm-worker-" + ".".join(version.split(".")[:2])
+    for name in (cwm.name, worker):
+        shutil.copy(cwm.parent / name, programs / name)
+    work = pathlib.Path(folder, "work")
+    work.mkdir()
+    os.chown(work, NOBODY, NOBODY)
+    return programs / cwm.name, str(work)
+
+
+def run(cwm, case, folder, as_nobody):
+    user = {}
+    if as_nobody and os.geteuid() == 0:
+        cwm, folder = for_nobody(cwm, folder)
+        case = shutil.copy(case, f"{cwm.parent}/{case.name}")
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     environment = {
         "PATH": f"{cwm.parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "ROOT": str(ROOT),
@@ -66,7 +91,7 @@ def run(cwm, case, folder):
     }
     return subprocess.run(["sh", "-u", str(case)], cwd=folder,
                           env=environment, stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False)
+                          capture_output=True, check=False, **user)
 
 
 def main():
@@ -74,12 +99,13 @@ def main():
     parser.add_argument("--cwm", required=True, type=pathlib.Path)
     parser.add_argument("--accept", action="store_true",
                         help="write what it printed as .exact")
+    parser.add_argument("--nobody", action="store_true")
     parser.add_argument("case", type=pathlib.Path)
     options = parser.parse_args()
     case = options.case.resolve()
     with tempfile.TemporaryDirectory(prefix="cwm-cli-") as folder:
         os.chmod(folder, 0o755)
-        done = run(options.cwm.resolve(), case, folder)
+        done = run(options.cwm.resolve(), case, folder, options.nobody)
     out = done.stdout.decode(errors="backslashreplace")
     err = done.stderr.decode(errors="backslashreplace")
     if options.accept:

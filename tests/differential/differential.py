@@ -12,10 +12,11 @@ compared; 77 when the corpora are not there and all else is well.
 
 A program that looks at its own frames may run differently under any tracer
 that is written in Python.  Such a job counts as different unless all of this
-holds: its text names one of the functions that look (LOOKS); it does come to
+holds: its text names one of the functions that look (LOOKS), or a generator
+that was given up ends later (f_locals keeps what it held last); it does come to
 something else when a Python function calls it, or traces it and does no more
-than read f_locals, or the traces part at a line that looks; and ours comes to
-what the plain run does.
+than read f_locals, or the traces part there; and ours comes to what the plain
+run does.
 A job for which two runs of the reference differ is not compared either.
 What id() says differs between any two processes: it is not compared.
 """
@@ -89,10 +90,13 @@ def reference_jobs(jobs, **more):
 
 
 def parts_at_a_look(mine, other):
-    """Is the line before the first difference one that looks at frames?"""
+    """Does the first difference follow a line that looks at frames, or is it
+    the end of a generator?"""
     ours, theirs = text_of(mine), frames_of(other)
     same = [a == b for a, b in zip(ours, theirs)]
     i = same.index(False) if False in same else len(same)
+    if any("GeneratorExit" in text for text in ours[i + 1:i + 2]):
+        return True
     return any(LOOKS.search(f["source"])
                for f in mine["frames"][max(i - 1, 0):i + 1])
 
@@ -135,7 +139,8 @@ def compare(mine, other):
 
 def looking(options, jobs, at_look, ours, work):
     """Those of the jobs that do run differently when they are looked at."""
-    jobs = [job for job in jobs if LOOKS.search(job["source"])]
+    jobs = [job for job in jobs
+            if LOOKS.search(job["source"]) or job["id"] in at_look]
     if not jobs:
         return set()
     untraced = trace(options, reference_jobs(jobs, outcome="untraced"), work,

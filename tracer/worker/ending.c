@@ -141,7 +141,8 @@ static void write_exception(const struct ending *ending,
          reason != TRACE_END_EXCEPTION))
         end.reason = reason;
     name = type_name(type, &end.exception_type_len);
-    if (end.reason == TRACE_END_SYNTAX_ERROR &&
+    if ((end.reason == TRACE_END_SYNTAX_ERROR ||
+         end.reason == TRACE_END_BAD_ARGS) &&
         PyErr_GivenExceptionMatches(type, PyExc_SyntaxError))
         describe_syntax_error(value, &message, &end.exception_message_len,
                               where, sizeof(where));
@@ -150,7 +151,7 @@ static void write_exception(const struct ending *ending,
                                &end.exception_message_len);
     end.exception_type = name ? name : "";
     end.exception_message = message;
-    if (where[0]) {
+    if (where[0] && end.reason == TRACE_END_SYNTAX_ERROR) {
         end.detail = where;
         end.detail_len = strlen(where);
     } else if (end.reason == TRACE_END_EXIT) {

@@ -49,6 +49,7 @@ if [ "$(id -u)" -eq 0 ]; then
     chmod 755 cwm-copy
     try setpriv --reuid=65534 --regid=65534 --clear-groups \
         ./cwm-copy trace secret.py
+    rm cwm-copy
 else
     try cwm trace secret.py
 fi
