@@ -5,6 +5,7 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/model.h"
+#include "cwm/model/rope_freqs.h"
 #include "cwm/model/weights.h"
 
 enum { MAX_NAME_BYTES = 96 };
@@ -124,36 +125,13 @@ static enum cwm_rc load_weights(const struct weights *weights, struct model *m,
     return rc;
 }
 
-/*
- * theta^(-2i/D), in fp32 as they are computed in training; where scaled:
- * waves shorter than the original context / high stay, those longer than
- * / low are stretched by the factor, between them it goes over smoothly.
- */
 static enum cwm_rc make_freqs(struct model *m, struct cwm_err *err)
 {
-    const double two_pi = 6.283185307179586;
-    const struct model_config *c = &m->config;
-    const struct rope_scaling *s = &c->scaling;
-    size_t half = c->d_head / 2;
-    size_t i;
-
-    m->rope_freqs = cwm_malloc(half * sizeof *m->rope_freqs);
+    m->rope_freqs = cwm_malloc(m->config.d_head / 2 * sizeof *m->rope_freqs);
     if (!m->rope_freqs) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the frequencies");
     }
-    for (i = 0; i < half; i++) {
-        double freq = 1.0 / pow(c->rope_theta, 2.0 * (double)i / c->d_head);
-        double n_waves = s->n_original * freq / two_pi;
-
-        if (s->on && n_waves < s->low) {
-            freq /= s->factor;
-        } else if (s->on && n_waves < s->high) {
-            double smooth = (n_waves - s->low) / (s->high - s->low);
-
-            freq = (1.0 - smooth) * freq / s->factor + smooth * freq;
-        }
-        m->rope_freqs[i] = (float)freq;
-    }
+    rope_freqs(&m->config, m->rope_freqs);
     return CWM_OK;
 }
 

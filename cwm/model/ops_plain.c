@@ -263,7 +263,7 @@ static double attend(const struct ops *o, const void *q, size_t q_at,
                      void *out, size_t out_at)
 {
     double scale = 1.0 / sqrt((double)d_head);
-    double largest = -INFINITY;
+    double largest = -HUGE_VAL;
     double total = 0;
     size_t s;
     size_t i;

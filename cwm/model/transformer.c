@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transformer.c -- the architecture, forward and backward.
+ *
+ *     x = embed(ids)
+ *     each layer:  x += o(attention(rope(q(n)), rope(k(n)), v(n)))  n = norm(x)
+ *                  x += down(silu(gate(n)) * up(n))                 n = norm(x)
+ *     loss = cross_entropy(output(norm(x)))
+ *
+ * What a part adds to x and the norm behind it are one operation.  Logits are
+ * made for some tokens at a time and become gradients at once, so that no
+ * N x V array is held.
+ */
+#include "cwm/model/transformer.h"
+
+#include <math.h>
+
+/* ---- forward --------------------------------------------------------------
+ */
+
+static struct ops_heads heads_of(const struct transformer *t, size_t layer)
+{
+    const struct model_config *c = &t->config;
+
+    return (struct ops_heads){.n_heads = c->n_heads,
+                              .n_kv_heads = c->n_kv_heads,
+                              .d_head = c->d_head,
+                              .window = c->is_sliding[layer] ? c->window : 0};
+}
+
+static void layer_forward(struct transformer *t, size_t number, size_t n,
+                          const float *before)
+{
+    struct ops *o = t->o;
+    const struct model_config *c = &t->config;
+    const struct transformer_layer *l = &t->layers[number];
+    const struct transformer_kept *k = &t->kept[number];
+    struct ops_heads heads = heads_of(t, number);
+    float eps = (float)c->rms_eps;
+
+    o->add_norm(o, before, before == k->x ? NULL : t->added, n, c->d_model,
+                t->weights + l->attention_norm, eps, k->x, k->normed1,
+                k->scales1);
+    o->linear(o, k->normed1, n, &l->qkv_matrix, k->qkv, l->qkv_matrix.n_out,
+              o->type);
+    o->rope(o, k->qkv, n, &heads, t->turns, false);
+    o->attention(o, k->qkv, n, &heads, t->starts, k->mixed, k->lse);
+    o->linear(o, k->mixed, n, &l->o_matrix, t->added, c->d_model, o->type);
+
+    o->add_norm(o, k->x, t->added, n, c->d_model, t->weights + l->ffn_norm, eps,
+                k->middle, k->normed2, k->scales2);
+    o->linear(o, k->normed2, n, &l->gate_up_matrix, k->gate_up,
+              l->gate_up_matrix.n_out, o->type);
+    o->swiglu(o, k->gate_up, n, c->d_ffn, k->gated);
+    o->linear(o, k->gated, n, &l->down_matrix, t->added, c->d_model, o->type);
+}
+
+/* All but the logits: t->normed. */
+static void body_forward(struct transformer *t, size_t n)
+{
+    struct ops *o = t->o;
+    const struct model_config *c = &t->config;
+    const float *x = t->kept[0].x;
+    const char *copy = t->copy;
+    size_t i;
+
+    o->rope_turns(o, t->positions, n, t->rope_freqs, c->d_head, t->turns);
+    o->embed(o, t->ids, n, copy + t->embedding * ops_type_bytes(o->type),
+             c->d_model, t->kept[0].x);
+    for (i = 0; i < c->n_layers; i++) {
+        layer_forward(t, i, n, x);
+        x = t->kept[i].middle;
+    }
+    o->add_norm(o, x, t->added, n, c->d_model, t->weights + t->norm,
+                (float)c->rms_eps, t->last, t->normed, t->scales);
+}
+
+/* ---- backward -------------------------------------------------------------
+ */
+
+/* The gradient of a linear layer's weights at `offset`, then of its input. */
+static void linear_back(struct transformer *t, const void *dy, const void *x,
+                        size_t n, const struct ops_matrix *w, size_t offset,
+                        void *dx)
+{
+    struct ops *o = t->o;
+
+    o->linear_dw(o, dy, x, n, w->n_out, w->n_in, t->gradients + offset);
+    o->linear_dx(o, dy, n, w, dx);
+}
+
+static void layer_back(struct transformer *t, size_t number, size_t n)
+{
+    struct ops *o = t->o;
+    const struct model_config *c = &t->config;
+    const struct transformer_layer *l = &t->layers[number];
+    const struct transformer_kept *k = &t->kept[number];
+    struct ops_heads heads = heads_of(t, number);
+    void *copy = t->dx_copy == t->dx ? NULL : t->dx_copy;
+
+    linear_back(t, t->dx_copy, k->gated, n, &l->down_matrix, l->down,
+                t->dgated);
+    o->swiglu_back(o, t->dgated, k->gate_up, n, c->d_ffn, t->dgate_up);
+    linear_back(t, t->dgate_up, k->normed2, n, &l->gate_up_matrix, l->gate_up,
+                t->dnormed);
+    o->norm_back(o, t->dnormed, k->middle, k->scales2, n, c->d_model,
+                 t->weights + l->ffn_norm, t->dx, t->gradients + l->ffn_norm,
+                 copy);
+
+    linear_back(t, t->dx_copy, k->mixed, n, &l->o_matrix, l->o, t->dmixed);
+    o->attention_back(o, t->dmixed, k->qkv, k->mixed, k->lse, n, &heads,
+                      t->starts, t->deltas, t->dqkv);
+    o->rope(o, t->dqkv, n, &heads, t->turns, true);
+    linear_back(t, t->dqkv, k->normed1, n, &l->qkv_matrix, l->qkv, t->dnormed);
+    o->norm_back(o, t->dnormed, k->x, k->scales1, n, c->d_model,
+                 t->weights + l->attention_norm, t->dx,
+                 t->gradients + l->attention_norm, copy);
+}
+
+/* From t->dnormed, the gradient behind the last norm. */
+static void body_back(struct transformer *t, size_t n)
+{
+    struct ops *o = t->o;
+    const struct model_config *c = &t->config;
+    size_t i;
+
+    o->zero(o, t->dx, n * c->d_model * sizeof *t->dx);
+    o->norm_back(o, t->dnormed, t->last, t->scales, n, c->d_model,
+                 t->weights + t->norm, t->dx, t->gradients + t->norm,
+                 t->dx_copy == t->dx ? NULL : t->dx_copy);
+    for (i = c->n_layers; i-- > 0;) {
+        layer_back(t, i, n);
+    }
+    o->embed_back(o, t->ids, n, t->dx, c->vocab_size, c->d_model,
+                  t->gradients + t->embedding);
+}
+
+/* ---- the end: logits, losses ----------------------------------------------
+ */
+
+static void *at(const struct transformer *t, void *values, size_t i)
+{
+    return (char *)values + i * ops_type_bytes(t->o->type);
+}
+
+static void head_forward(struct transformer *t, size_t first, size_t n,
+                         float *logits)
+{
+    struct ops *o = t->o;
+
+    o->linear(o, at(t, t->normed, first * t->config.d_model), n,
+              &t->output_matrix, logits, t->config.vocab_size, OPS_F32);
+}
+
+static void head_learn(struct transformer *t, size_t n_tokens)
+{
+    struct ops *o = t->o;
+    size_t n_words = t->config.vocab_size;
+    size_t first;
+
+    for (first = 0; first < n_tokens; first += t->n_chunk) {
+        size_t left = n_tokens - first;
+        size_t n = left < t->n_chunk ? left : t->n_chunk;
+
+        head_forward(t, first, n, t->logits);
+        o->cross_entropy(o, t->logits, n, n_words, t->targets + first,
+                         t->loss_weights + first, t->losses + first,
+                         t->dlogits);
+        linear_back(t, t->dlogits, at(t, t->normed, first * t->config.d_model),
+                    n, &t->output_matrix, t->output,
+                    at(t, t->dnormed, first * t->config.d_model));
+    }
+}
+
+static void head_judge(struct transformer *t, size_t n_tokens)
+{
+    struct ops *o = t->o;
+    size_t first;
+
+    for (first = 0; first < n_tokens; first += t->n_chunk) {
+        size_t left = n_tokens - first;
+        size_t n = left < t->n_chunk ? left : t->n_chunk;
+
+        head_forward(t, first, n, t->logits);
+        o->log_probs(o, t->logits, n, t->config.vocab_size, t->targets + first,
+                     t->losses + first);
+    }
+}
+
+/* ---- a batch --------------------------------------------------------------
+ */
+
+static enum cwm_rc check_batch(const struct transformer *t,
+                               const struct transformer_batch *b,
+                               struct cwm_err *err)
+{
+    uint32_t n_words = t->config.vocab_size;
+    size_t i;
+
+    if (b->n_tokens < 1 || b->n_tokens > t->max_tokens) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot learn from a batch of %zu tokens: 1 to %zu "
+                        "are possible",
+                        b->n_tokens, t->max_tokens);
+    }
+    for (i = 0; i < b->n_tokens; i++) {
+        if (b->ids[i] >= n_words || (b->targets && b->targets[i] >= n_words)) {
+            return CWM_FAIL(err, CWM_USAGE,
+                            "cannot learn from token %zu: its id is beyond the "
+                            "vocabulary of %u",
+                            i, n_words);
+        }
+        if (b->starts[i] > i) {
+            return CWM_FAIL(err, CWM_USAGE,
+                            "cannot learn from token %zu: its document begins "
+                            "behind it",
+                            i);
+        }
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc take_batch(struct transformer *t,
+                              const struct transformer_batch *b,
+                              struct cwm_err *err)
+{
+    struct ops *o = t->o;
+    size_t n_bytes = b->n_tokens * sizeof(uint32_t);
+    enum cwm_rc rc = check_batch(t, b, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    o->write(o, t->ids, b->ids, n_bytes);
+    o->write(o, t->starts, b->starts, n_bytes);
+    o->write(o, t->positions, b->positions, n_bytes);
+    if (b->targets) {
+        o->write(o, t->targets, b->targets, n_bytes);
+        o->write(o, t->loss_weights, b->weights, n_bytes);
+    }
+    return CWM_OK;
+}
+
+enum cwm_rc transformer_learn(struct transformer *t,
+                              const struct transformer_batch *batch,
+                              double *ret_loss, struct cwm_err *err)
+{
+    size_t n = batch->n_tokens;
+    double loss = 0;
+    enum cwm_rc rc = take_batch(t, batch, err);
+    size_t i;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    body_forward(t, n);
+    head_learn(t, n);
+    body_back(t, n);
+    t->o->read(t->o, t->host_losses, t->losses, n * sizeof *t->losses);
+    for (i = 0; i < n; i++) {
+        loss += (double)t->host_losses[i];
+    }
+    *ret_loss = loss;
+    return t->o->check(t->o, err);
+}
+
+enum cwm_rc transformer_forward(struct transformer *t,
+                                const struct transformer_batch *batch,
+                                double *ret_loss, struct cwm_err *err)
+{
+    size_t n = batch->n_tokens;
+    double loss = 0;
+    enum cwm_rc rc = take_batch(t, batch, err);
+    size_t i;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    body_forward(t, n);
+    head_judge(t, n);
+    t->o->read(t->o, t->host_losses, t->losses, n * sizeof *t->losses);
+    for (i = 0; i < n; i++) {
+        loss -= (double)t->host_losses[i] * (double)batch->weights[i];
+    }
+    *ret_loss = loss;
+    return t->o->check(t->o, err);
+}
+
+enum cwm_rc transformer_logits(struct transformer *t,
+                               const struct transformer_batch *batch,
+                               float *logits, struct cwm_err *err)
+{
+    struct ops *o = t->o;
+    size_t n_words = t->config.vocab_size;
+    enum cwm_rc rc = take_batch(t, batch, err);
+    size_t first;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    body_forward(t, batch->n_tokens);
+    for (first = 0; first < batch->n_tokens; first += t->n_chunk) {
+        size_t left = batch->n_tokens - first;
+        size_t n = left < t->n_chunk ? left : t->n_chunk;
+
+        head_forward(t, first, n, t->logits);
+        o->read(o, logits + first * n_words, t->logits,
+                n * n_words * sizeof *logits);
+    }
+    return o->check(o, err);
+}
+
+/* ---- learning -------------------------------------------------------------
+ */
+
+void transformer_forget_gradients(struct transformer *t)
+{
+    t->o->zero(t->o, t->gradients, t->n_values * sizeof *t->gradients);
+}
+
+double transformer_gradient_norm(struct transformer *t)
+{
+    return sqrt(t->o->sum_squares(t->o, t->gradients, t->n_values));
+}
+
+static void matrices_changed(struct transformer *t)
+{
+    struct ops *o = t->o;
+    size_t i;
+
+    for (i = 0; i < t->config.n_layers; i++) {
+        struct transformer_layer *l = &t->layers[i];
+
+        o->matrix_changed(o, &l->qkv_matrix, true);
+        o->matrix_changed(o, &l->o_matrix, true);
+        o->matrix_changed(o, &l->gate_up_matrix, true);
+        o->matrix_changed(o, &l->down_matrix, true);
+    }
+    o->matrix_changed(o, &t->output_matrix, true);
+}
+
+void transformer_update(struct transformer *t, const struct ops_adamw *adamw)
+{
+    struct ops *o = t->o;
+    bool has_copy = t->copy != t->weights;
+    size_t i;
+
+    for (i = 0; i < t->n_tensors; i++) {
+        const struct transformer_tensor *tensor = &t->tensors[i];
+        size_t from = tensor->offset;
+        size_t n = (tensor->n_rows ? tensor->n_rows : 1) * tensor->n_columns;
+        struct ops_adamw a = *adamw;
+
+        a.decay = tensor->n_rows ? a.decay : 0;
+        o->adamw(o, &a, t->weights + from, t->gradients + from,
+                 t->moments1 + from, t->moments2 + from, n,
+                 has_copy ? at(t, t->copy, from) : NULL);
+    }
+    matrices_changed(t);
+}
+
+void transformer_changed(struct transformer *t)
+{
+    if (t->copy != t->weights) {
+        t->o->from_f32(t->o, t->weights, t->n_values, t->copy);
+    }
+    matrices_changed(t);
+}
