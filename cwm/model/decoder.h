@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decoder.h -- the transformer as it is used to generate: weights in the form
+ * that is fastest row by row, earlier tokens in a cache.
+ *
+ * Memory: every weight once, in the table's packed form where it has one (an
+ * embedding that is the output matrix, too, is there twice: as rows to look
+ * up, and packed); activations of max_rows tokens:
+ *     max_rows * (4 C + b (C + (H + 2 G) D + H D + 3 F + C) + 4 D) bytes
+ * b = 4 for fp32, 2 for bf16, and logits, 4 V bytes, of max_logits rows.
+ *
+ * Threads: one at a time.
+ */
+#ifndef CWM_MODEL_DECODER_H
+#define CWM_MODEL_DECODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cwm/base/err.h"
+#include "cwm/model/kv_cache.h"
+#include "cwm/model/model.h"
+#include "cwm/model/ops.h"
+
+struct decoder; /* opaque: decoder.c */
+
+struct decoder_options {
+    enum ops_type weights; /* OPS_I8, or the table's type */
+    size_t max_rows;       /* of a call */
+    size_t max_logits;     /* of them with logits */
+};
+
+/* The rows of a call: tokens of any sequences, in each in their order. */
+struct decoder_rows {
+    const uint32_t *ids;
+    const uint32_t *positions;
+    const uint32_t *seqs;
+    size_t n;
+    size_t n_logits; /* logits are wanted of the last n_logits rows */
+};
+
+/*
+ * `o` is borrowed and must outlive the decoder; `m` is not kept.  Fails:
+ * CWM_NOMEM, CWM_USAGE (weights of a type that the table has not).
+ */
+enum cwm_rc decoder_new(struct ops *o, const struct model *m,
+                        const struct decoder_options *options,
+                        struct decoder **ret_decoder, struct cwm_err *err);
+void decoder_free(struct decoder *d); /* NULL is fine */
+const struct model_config *decoder_config(const struct decoder *d);
+struct ops *decoder_ops(const struct decoder *d);
+
+/*
+ * Run the rows, for which the cache has room reserved.  logits [n_logits,V].
+ * Fails: CWM_USAGE (too many rows, an id that the vocabulary does not have),
+ * CWM_NOMEM, CWM_SYSTEM.
+ */
+enum cwm_rc decoder_run(struct decoder *d, struct kv_cache *kv,
+                        const struct decoder_rows *rows, float *logits,
+                        struct cwm_err *err);
+
+#endif /* CWM_MODEL_DECODER_H */

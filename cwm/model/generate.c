@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generate.c -- see generate.h.
+ *
+ * A place is a sequence of the cache with a queue of tokens that the model has
+ * not read yet: the one that was chosen last, and what is forced behind it.
+ * A step takes some of every queue; where a queue is empty behind it, the next
+ * token is chosen.  One more sequence holds the prompt that samples are being
+ * made of.
+ */
+#include "cwm/model/generate.h"
+
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
+
+enum {
+    PROMPT_ROWS = 512, /* of a prompt in one call: bounds the activations */
+    QUEUE_ROWS = 16,   /* of a place in one call: one chunk of the kernels */
+};
+
+struct place {
+    bool is_taken;
+    size_t request;
+    size_t sample;
+    uint64_t number; /* of the sample, for its draws */
+    size_t n_read;   /* tokens that the cache has */
+    size_t n_new;    /* tokens that the sample has */
+    struct token_ids queue;
+    size_t n_queued;           /* of the queue: the first ones are read */
+    struct trace_state *state; /* owned; NULL: no grammar */
+};
+
+struct generator {
+    struct decoder *d; /* borrowed */
+    struct generator_options options;
+    struct kv_cache *kv;     /* owned */
+    struct sampler *sampler; /* owned */
+    struct place *places;    /* owned; [max_batch] */
+    size_t max_rows;
+    uint32_t *ids, *positions, *seqs; /* owned; [max_rows] */
+    float *logits;                    /* owned; [max_batch,V] */
+    float *first_logits;              /* owned; [V]: behind the prompt */
+    struct generate_counts counts;
+};
+
+/* A run's arguments, and how far it is. */
+struct run {
+    struct generator *g;
+    const struct generate_request *requests;
+    size_t n_requests;
+    const struct generate_options *options;
+    generate_fn *visit;
+    void *ctx;
+    size_t request;   /* the one that samples are being made of */
+    size_t n_started; /* samples of it */
+    bool is_read;     /* its prompt is in the cache */
+    size_t n_taken;   /* places */
+};
+
+/* ---- memory -------------------------------------------------------------- */
+
+static size_t rows_needed(const struct generator_options *options)
+{
+    size_t n = options->max_batch * QUEUE_ROWS;
+
+    return n > PROMPT_ROWS ? n : PROMPT_ROWS;
+}
+
+void generator_decoder_needs(const struct generator_options *options,
+                             struct decoder_options *ret_needs)
+{
+    ret_needs->max_rows = rows_needed(options);
+    ret_needs->max_logits = options->max_batch;
+}
+
+static enum cwm_rc make_cache(struct generator *g, struct cwm_err *err)
+{
+    const struct generator_options *o = &g->options;
+    const struct model_config *c = decoder_config(g->d);
+    size_t n_tokens = o->max_prompt + o->max_new;
+    size_t n_ring = kv_pages_ring(c, PROMPT_ROWS);
+    size_t n_all = kv_pages_full(n_tokens);
+    struct kv_shape shape = {
+        .n_seqs = o->max_batch + 1,
+        .max_positions = n_tokens,
+        .max_rows = PROMPT_ROWS,
+        /* prompts; of each sample its own, and the copy of a page that it
+         * shared in part */
+        .n_pages_full = (o->max_prompts + 1) * kv_pages_full(o->max_prompt) +
+                        o->max_batch * (kv_pages_full(o->max_new) + 1),
+        .n_pages_ring = (o->max_batch + 1) * (n_ring < n_all ? n_ring : n_all),
+    };
+
+    return kv_cache_new(decoder_ops(g->d), c, &shape, &g->kv, err);
+}
+
+enum cwm_rc generator_new(struct decoder *d,
+                          const struct generator_options *options,
+                          struct generator **ret_generator, struct cwm_err *err)
+{
+    const struct model_config *c = decoder_config(d);
+    size_t n_tokens = options->max_prompt + options->max_new;
+    struct generator *g; /* owned */
+    enum cwm_rc rc;
+
+    if (n_tokens > c->max_positions) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot run the model on %zu tokens: it was made for "
+                        "%u",
+                        n_tokens, c->max_positions);
+    }
+    g = cwm_calloc(1, sizeof *g);
+    if (!g) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a generator");
+    }
+    g->d = d;
+    g->options = *options;
+    g->max_rows = rows_needed(options);
+    g->places = cwm_calloc(options->max_batch, sizeof *g->places);
+    g->ids = cwm_calloc(g->max_rows, sizeof *g->ids);
+    g->positions = cwm_calloc(g->max_rows, sizeof *g->positions);
+    g->seqs = cwm_calloc(g->max_rows, sizeof *g->seqs);
+    g->logits =
+        cwm_calloc(options->max_batch, c->vocab_size * sizeof *g->logits);
+    g->first_logits = cwm_calloc(c->vocab_size, sizeof *g->first_logits);
+    rc = sampler_new(c->vocab_size, &g->sampler, err);
+    if (rc == CWM_OK) {
+        rc = make_cache(g, err);
+    }
+    if (rc == CWM_OK && (!g->places || !g->ids || !g->positions || !g->seqs ||
+                         !g->logits || !g->first_logits)) {
+        rc = CWM_FAIL(err, CWM_NOMEM, "could not hold a batch of %zu samples",
+                      options->max_batch);
+    }
+    if (rc != CWM_OK) {
+        generator_free(g);
+        return rc;
+    }
+    *ret_generator = g;
+    return CWM_OK;
+}
+
+void generator_free(struct generator *g)
+{
+    size_t i;
+
+    if (!g) {
+        return;
+    }
+    for (i = 0; g->places && i < g->options.max_batch; i++) {
+        token_ids_release(&g->places[i].queue);
+        trace_state_free(g->places[i].state);
+    }
+    cwm_free(g->places);
+    cwm_free(g->ids);
+    cwm_free(g->positions);
+    cwm_free(g->seqs);
+    cwm_free(g->logits);
+    cwm_free(g->first_logits);
+    sampler_free(g->sampler);
+    kv_cache_free(g->kv);
+    cwm_free(g);
+}
+
+/* ---- tokens -------------------------------------------------------------- */
+
+static void leave(struct run *run, struct place *p)
+{
+    struct generator *g = run->g;
+
+    kv_cache_drop(g->kv, (size_t)(p - g->places));
+    trace_state_free(p->state);
+    p->state = NULL;
+    p->is_taken = false;
+    run->n_taken--;
+}
+
+static bool is_stop(const struct run *run, const struct place *p, uint32_t id)
+{
+    const struct trace_grammar *grammar = run->requests[p->request].grammar;
+    size_t i;
+
+    for (i = 0; i < run->options->n_stops; i++) {
+        if (run->options->stops[i] == id) {
+            return true;
+        }
+    }
+    return grammar && trace_vocab_token(trace_grammar_vocab(grammar), id) ==
+                          TRACE_TOKEN_END;
+}
+
+/* The sample goes on by this token; where that ends it, the place is free. */
+static enum cwm_rc take_token(struct run *run, struct place *p,
+                              const struct sampled *sampled, bool is_forced,
+                              struct cwm_err *err)
+{
+    struct generate_token token = {
+        .request = p->request,
+        .sample = p->sample,
+        .position = p->n_new,
+        .token = *sampled,
+        .is_forced = is_forced,
+    };
+    bool allowed = true;
+    enum cwm_rc rc = CWM_OK;
+
+    p->n_new++;
+    if (p->state) {
+        rc = trace_state_step(p->state, sampled->id, &allowed, err);
+    }
+    if (is_stop(run, p, sampled->id)) {
+        token.end = GENERATE_STOPPED;
+    } else if (p->n_new == run->options->max_new) {
+        token.end = GENERATE_FULL;
+    }
+    if (rc == CWM_OK) {
+        rc = token_ids_add(&p->queue, sampled->id, err);
+    }
+    if (rc == CWM_OK) {
+        rc = run->visit(run->ctx, &token, err);
+    }
+    if (token.end != GENERATE_GOES_ON) {
+        leave(run, p);
+    }
+    return rc;
+}
+
+/* The next token by these logits, and what is forced behind it. */
+static enum cwm_rc choose(struct run *run, struct place *p, const float *logits,
+                          struct cwm_err *err)
+{
+    const struct generate_options *o = run->options;
+    struct sample_place where = {.sample = p->number, .position = p->n_new};
+    struct sampled sampled = {0};
+    bool skips = p->state && !o->no_shortcuts && !o->want_logprobs;
+    enum cwm_rc rc = sampler_pick(run->g->sampler, &o->sample, &where, logits,
+                                  p->state ? trace_state_mask(p->state) : NULL,
+                                  o->want_logprobs, &sampled, err);
+
+    if (rc == CWM_OK) {
+        rc = take_token(run, p, &sampled, false, err);
+    }
+    while (rc == CWM_OK && skips && p->is_taken &&
+           trace_state_forced(p->state, &sampled.id)) {
+        run->g->counts.n_forced++;
+        sampled.logprob = 0;
+        rc = take_token(run, p, &sampled, true, err);
+    }
+    return rc;
+}
+
+/* ---- prompts ------------------------------------------------------------- */
+
+/* Read the current request's prompt into the sequence that holds prompts. */
+static enum cwm_rc read_prompt(struct run *run, struct cwm_err *err)
+{
+    struct generator *g = run->g;
+    const struct generate_request *request = &run->requests[run->request];
+    size_t holder = g->options.max_batch;
+    enum cwm_rc rc = CWM_OK;
+    size_t at;
+    size_t i;
+
+    if (request->n_prompt < 1 || request->n_prompt > g->options.max_prompt) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot continue a prompt of %zu tokens: 1 to %zu are "
+                        "possible",
+                        request->n_prompt, g->options.max_prompt);
+    }
+    for (at = 0; at < request->n_prompt && rc == CWM_OK; at += PROMPT_ROWS) {
+        size_t left = request->n_prompt - at;
+        size_t n = left < PROMPT_ROWS ? left : PROMPT_ROWS;
+        struct decoder_rows rows = {request->prompt + at, g->positions, g->seqs,
+                                    n, left == n ? 1 : 0};
+
+        for (i = 0; i < n; i++) {
+            g->positions[i] = (uint32_t)(at + i);
+            g->seqs[i] = (uint32_t)holder;
+        }
+        rc = cwm_is_cancelled(run->options->cancel)
+                 ? CWM_FAIL(err, CWM_CANCELLED, "stopped on request")
+                 : kv_cache_reserve(g->kv, holder, at, n, err);
+        if (rc == CWM_OK) {
+            rc = decoder_run(g->d, g->kv, &rows, g->first_logits, err);
+        }
+    }
+    run->is_read = rc == CWM_OK;
+    return rc;
+}
+
+/* The next sample of the current request into the free place p. */
+static enum cwm_rc start_sample(struct run *run, struct place *p,
+                                struct cwm_err *err)
+{
+    struct generator *g = run->g;
+    const struct generate_request *request = &run->requests[run->request];
+    size_t holder = g->options.max_batch;
+    enum cwm_rc rc = CWM_OK;
+
+    if (!run->is_read) {
+        rc = read_prompt(run, err);
+    }
+    if (rc == CWM_OK && request->grammar) {
+        rc = trace_state_new(request->grammar, &p->state, err);
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    p->is_taken = true;
+    p->request = run->request;
+    p->sample = run->n_started;
+    p->number = request->first_sample + run->n_started;
+    p->n_read = request->n_prompt;
+    p->n_new = 0;
+    p->queue.n = 0;
+    p->n_queued = 0;
+    run->n_taken++;
+    kv_cache_fork(g->kv, holder, (size_t)(p - g->places));
+    rc = choose(run, p, g->first_logits, err);
+    run->n_started++;
+    if (run->n_started == request->n_samples) {
+        kv_cache_drop(g->kv, holder);
+        run->request++;
+        run->n_started = 0;
+        run->is_read = false;
+    }
+    return rc;
+}
+
+static enum cwm_rc fill_places(struct run *run, struct cwm_err *err)
+{
+    struct generator *g = run->g;
+    enum cwm_rc rc = CWM_OK;
+    size_t i = 0;
+
+    while (rc == CWM_OK && i < g->options.max_batch &&
+           run->request < run->n_requests) {
+        if (run->requests[run->request].n_samples == 0) {
+            run->request++;
+        } else if (g->places[i].is_taken) {
+            i++;
+        } else {
+            rc = start_sample(run, &g->places[i], err);
+        }
+    }
+    return rc;
+}
+
+/* ---- steps --------------------------------------------------------------- */
+
+static size_t n_taking(const struct place *p)
+{
+    size_t n = p->queue.n - p->n_queued;
+
+    return n < QUEUE_ROWS ? n : QUEUE_ROWS;
+}
+
+static bool wants_logits(const struct place *p)
+{
+    return p->queue.n - p->n_queued <= QUEUE_ROWS;
+}
+
+static void put_row(struct generator *g, const struct place *p, size_t k,
+                    struct decoder_rows *rows)
+{
+    g->ids[rows->n] = p->queue.ids[p->n_queued + k];
+    g->positions[rows->n] = (uint32_t)(p->n_read + k);
+    g->seqs[rows->n] = (uint32_t)(p - g->places);
+    rows->n++;
+}
+
+/* Rows of all queues: first those without logits, then those with. */
+static enum cwm_rc gather_rows(struct generator *g, struct decoder_rows *rows,
+                               struct cwm_err *err)
+{
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < g->options.max_batch && rc == CWM_OK; i++) {
+        const struct place *p = &g->places[i];
+        size_t n = p->is_taken ? n_taking(p) : 0;
+
+        if (n > 0) {
+            rc = kv_cache_reserve(g->kv, i, p->n_read, n, err);
+        }
+        for (k = 0; k + (p->is_taken && wants_logits(p)) < n; k++) {
+            put_row(g, p, k, rows);
+        }
+    }
+    for (i = 0; i < g->options.max_batch; i++) {
+        const struct place *p = &g->places[i];
+
+        if (p->is_taken && wants_logits(p)) {
+            put_row(g, p, n_taking(p) - 1, rows);
+            rows->n_logits++;
+        }
+    }
+    return rc;
+}
+
+static enum cwm_rc step(struct run *run, struct cwm_err *err)
+{
+    struct generator *g = run->g;
+    size_t n_words = decoder_config(g->d)->vocab_size;
+    struct decoder_rows rows = {g->ids, g->positions, g->seqs, 0, 0};
+    const float *logits = g->logits;
+    enum cwm_rc rc = gather_rows(g, &rows, err);
+    size_t i;
+
+    if (rc == CWM_OK) {
+        rc = decoder_run(g->d, g->kv, &rows, g->logits, err);
+    }
+    g->counts.n_steps++;
+    g->counts.n_rows += rows.n;
+    for (i = 0; i < g->options.max_batch && rc == CWM_OK; i++) {
+        struct place *p = &g->places[i];
+        bool chooses = p->is_taken && wants_logits(p);
+
+        if (p->is_taken) {
+            size_t n = n_taking(p);
+
+            p->n_read += n;
+            p->n_queued += n;
+        }
+        if (chooses) {
+            p->queue.n = 0; /* all of it is read */
+            p->n_queued = 0;
+            rc = choose(run, p, logits, err);
+            logits += n_words;
+        }
+    }
+    return rc;
+}
+
+/* After an error: nothing is held any more. */
+static void drop_all(struct run *run)
+{
+    struct generator *g = run->g;
+    size_t i;
+
+    for (i = 0; i < g->options.max_batch; i++) {
+        if (g->places[i].is_taken) {
+            leave(run, &g->places[i]);
+        }
+    }
+    kv_cache_drop(g->kv, g->options.max_batch);
+}
+
+enum cwm_rc generator_run(struct generator *g,
+                          const struct generate_request *requests, size_t n,
+                          const struct generate_options *options,
+                          generate_fn *visit, void *ctx, struct cwm_err *err)
+{
+    struct run run = {.g = g,
+                      .requests = requests,
+                      .n_requests = n,
+                      .options = options,
+                      .visit = visit,
+                      .ctx = ctx};
+    enum cwm_rc rc = sample_check(&options->sample, err);
+
+    memset(&g->counts, 0, sizeof g->counts);
+    if (rc == CWM_OK &&
+        (options->max_new < 1 || options->max_new > g->options.max_new)) {
+        rc = CWM_FAIL(err, CWM_USAGE,
+                      "cannot make %zu new tokens: 1 to %zu are possible",
+                      options->max_new, g->options.max_new);
+    }
+    while (rc == CWM_OK) {
+        rc = fill_places(&run, err);
+        if (rc != CWM_OK || run.n_taken == 0) {
+            break;
+        }
+        rc = cwm_is_cancelled(options->cancel)
+                 ? CWM_FAIL(err, CWM_CANCELLED, "stopped on request")
+                 : step(&run, err);
+    }
+    drop_all(&run);
+    return rc;
+}
+
+void generator_counts(const struct generator *g,
+                      struct generate_counts *ret_counts)
+{
+    *ret_counts = g->counts;
+}
