@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -34,17 +35,37 @@ static int mount_folder(struct jail *jail, const struct sandbox_limits *limits)
                  options);
 }
 
+/*
+ * A folder that is nobody's, by pid 1 that is root: as nobody, since no filter
+ * of ours lets anybody change a file's owner.
+ */
+static int make_for_nobody(char *path)
+{
+    int rc = -1;
+    int error = 0;
+
+    if (setegid(JAIL_NOBODY) == 0 && seteuid(JAIL_NOBODY) == 0) {
+        rc = mkdtemp(path) ? 0 : -1;
+    }
+    error = errno;
+    if (seteuid(0) < 0 || setegid(0) < 0) {
+        return -1;
+    }
+    errno = error;
+    return rc;
+}
+
 int jail__folder_open(struct jail *jail, const struct sandbox_limits *limits)
 {
     if (jail->walls[SANDBOX_WALL_MOUNT_NS].up) {
         return mount_folder(jail, limits);
     }
-    snprintf(jail->folder, sizeof(jail->folder), "/tmp/cwm-%ld-%llu",
-             (long)getpid(), (unsigned long long)jail->n_folders++);
-    if (mkdir(jail->folder, 0700) < 0) {
-        return -1;
+    /* Every jail's pid 1 has the same pid: its number would be no name. */
+    snprintf(jail->folder, sizeof(jail->folder), "/tmp/cwm-run-XXXXXX");
+    if (jail->stays_root) {
+        return make_for_nobody(jail->folder);
     }
-    return jail->stays_root ? chown(jail->folder, JAIL_NOBODY, JAIL_NOBODY) : 0;
+    return mkdtemp(jail->folder) ? 0 : -1;
 }
 
 /* Open what its owner may have shut.  Only folders: a link's target is not

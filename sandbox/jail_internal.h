@@ -61,7 +61,6 @@ struct jail {
     uint32_t kept_rights; /* capabilities of pid 1, by number */
     bool stays_root;      /* pid 1 is root: the child becomes nobody */
     char folder[64];      /* the private folder's path */
-    uint64_t n_folders;   /* made so far */
     struct jail_scratch_page *scratch; /* owned mapping */
 };
 

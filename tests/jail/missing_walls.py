@@ -69,6 +69,18 @@ CASES = [
     ("no Landlock", [f"landlock_create_ruleset={EOPNOTSUPP}"], [], None,
      ["host_files", "host_files_by_other_names", "write_everywhere",
       *ANYWHERE]),
+    ("no namespaces", [f"unshare={EPERM}"], ALL_NS, None,
+     ["host_files_opened", "disk_deep", "leave_files",
+      *ANYWHERE]),
+    ("neither users nor mounts", unshare(NEWUSER) + unshare(NEWNS),
+     ["user-ns", "mount-ns"], ALL_NS,
+     ["host_files_opened", "disk_deep", *ANYWHERE]),
+    ("neither mounts nor filters", [f"seccomp={ENOSYS}", *unshare(NEWNS)],
+     ["mount-ns", "seccomp"], None,
+     ["host_files_opened", "flood_both", "spin", "sleep", "survivors"]),
+    ("neither limits nor filters",
+     [f"seccomp={ENOSYS}", f"setrlimit={EPERM}", f"prlimit64={EPERM}"],
+     ["seccomp", "limits"], None, ["host_files", "flood_both", "spin"]),
     # Where the first is not there either, it is asked for.
     ("neither mounts nor Landlock",
      [f"landlock_create_ruleset={ENOSYS}", *unshare(NEWNS)],
@@ -137,6 +149,16 @@ def check_trace(machine, missing):
             yield f"it says that it runs without {sorted(said)}: {p.stderr!r}"
 
 
+def check_no_way(machine):
+    """Somebody has to end a run's processes: no option does without both."""
+    p = machine.run("trace", "one.py", *[
+        word for name in ALL_NS + ["seccomp"]
+        for word in ("--allow-missing", name)])
+    if p.returncode != 3 or p.stdout or \
+            "with neither pid-ns nor seccomp" not in p.stderr:
+        yield f"status {p.returncode}, {p.stdout!r}, {p.stderr!r}"
+
+
 def try_programs(who, folder, prefix, missing, names):
     """Hostile programs in what is left of the jail."""
     options = [word for name in missing for word in ("--allow-missing", name)]
@@ -178,7 +200,14 @@ def main():
                 for line in bad:
                     print(f"FAIL {who}, {case[0]}: {line}")
                 n_bad += len(bad)
-            print(f"{who}: {len(CASES)} machines")
+            rules = [f"seccomp={ENOSYS}", *unshare(NEWPID)]
+            user = run_programs.User(who, folder, [])
+            (user.folder / "one.py").write_text("print(1)\n")
+            for line in check_no_way(Machine(
+                    user, [str(folder / deny.name), *rules, "--"])):
+                print(f"FAIL {who}, neither pids nor filters: {line}")
+                n_bad += 1
+            print(f"{who}: {len(CASES) + 1} machines")
     return n_bad != 0
 
 

@@ -159,11 +159,8 @@ class User:
         return p.returncode, out, err.decode(), self.left_by(p.pid)
 
     def left_by(self, pid):
-        left = [f"cgroup {d}" for d in
+        return [f"cgroup {d}" for d in
                 pathlib.Path("/sys/fs/cgroup").glob(f"**/cwm-{pid}-*")]
-        left += [f"folder {d}" for d in
-                 pathlib.Path("/tmp").glob(f"cwm-{pid}-*")]
-        return left
 
 
 def processes_of(folder):
@@ -185,8 +182,21 @@ def processes_of(folder):
     return found
 
 
+def folders_left():
+    """Private folders in /tmp that stay: others' runs, too, have some."""
+    left = None
+    for _ in range(50):
+        now = set(pathlib.Path("/tmp").glob("cwm-run-*"))
+        left = now if left is None else left & now
+        if not left:
+            break
+        time.sleep(0.2)
+    return [f"folder {path}" for path in left]
+
+
 def left_on_the_host(folder):
     left = [f"process {pid}" for pid in processes_of(folder)]
+    left += folders_left()
     for place in ("/tmp", "/dev/shm", "/var/tmp", "/", str(folder)):
         left += [f"{place}/{name}" for name in os.listdir(place)
                  if name.startswith(MARKER)]
