@@ -111,7 +111,7 @@ enum trace_end_reason {
     TRACE_END_BAD_ARGS = 9, /* exception: what evaluating or binding raised */
     TRACE_END_MODULE_EXCEPTION =
         10, /* the module level raised before the entry was called */
-    TRACE_END_MEMORY = 11,   /* left by an uncaught MemoryError */
+    TRACE_END_MEMORY = 11,   /* left by a MemoryError that no `raise` made */
     TRACE_END_INTERNAL = 12, /* the tracer itself failed; detail says how */
 };
 

@@ -696,7 +696,7 @@ static enum cwm_rc reader_open(const uint8_t *shared, size_t len,
     struct trace_reader *r = NULL; /* owned */
     enum cwm_rc rc = CWM_OK;
 
-    if (len > INT32_MAX) {
+    if (len > UINT32_MAX) { /* what offsets of texts can hold */
         return CWM_FAIL(err, CWM_LIMIT, "cannot read %zu bytes of records",
                         len);
     }

@@ -2,6 +2,7 @@
 /* ending.c -- result or exception into the END record. */
 #include "tracer/worker/ending.h"
 
+#include <opcode.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,11 +85,46 @@ static char *type_name(PyObject *type, size_t *ret_len)
     return cwm_strdup(name);
 }
 
-static enum trace_end_reason reason_of(PyObject *type)
+/* The bytes of the instructions; owned. */
+static PyObject *code_bytes(PyCodeObject *code)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return PyCode_GetCode(code);
+#else
+    Py_INCREF(code->co_code);
+    return code->co_code;
+#endif
+}
+
+/*
+ * Was it a `raise` statement that made the exception, and not an allocation
+ * that was refused?  The last entry of the traceback is where it came from.
+ */
+static bool is_raised_by_hand(PyObject *traceback)
+{
+    PyTracebackObject *at = (PyTracebackObject *)traceback; /* borrowed */
+    bool by_hand = false;
+    if (!traceback || !PyTraceBack_Check(traceback))
+        return false;
+    while (at->tb_next)
+        at = at->tb_next;
+    PyCodeObject *code = PyFrame_GetCode(at->tb_frame); /* owned */
+    PyObject *bytes = code_bytes(code);                 /* owned */
+    if (bytes && at->tb_lasti >= 0 && at->tb_lasti < PyBytes_GET_SIZE(bytes))
+        by_hand = (unsigned char)PyBytes_AS_STRING(bytes)[at->tb_lasti] ==
+                  RAISE_VARARGS;
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+    Py_DECREF(code);
+    return by_hand;
+}
+
+static enum trace_end_reason reason_of(PyObject *type, PyObject *traceback)
 {
     if (PyErr_GivenExceptionMatches(type, PyExc_SystemExit))
         return TRACE_END_EXIT;
-    if (PyErr_GivenExceptionMatches(type, PyExc_MemoryError))
+    if (PyErr_GivenExceptionMatches(type, PyExc_MemoryError) &&
+        !is_raised_by_hand(traceback))
         return TRACE_END_MEMORY;
     return TRACE_END_EXCEPTION;
 }
@@ -135,7 +171,7 @@ static void write_exception(const struct ending *ending,
     char where[64] = "";
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
-    enum trace_end_reason reason = reason_of(type);
+    enum trace_end_reason reason = reason_of(type, traceback);
     if (end.reason == TRACE_END_NONE ||
         (end.reason == TRACE_END_MODULE_EXCEPTION &&
          reason != TRACE_END_EXCEPTION))
