@@ -107,7 +107,7 @@ try root demo ./dev demo
 try root test ./dev test
 # nothing is left to install, but npm's part and the build are the user's own
 mkdir /srv/user
-cp -a /srv/cwm /root/.npmrc /srv/user
+cp -a /srv/cwm ~/.npmrc /srv/user
 rm -rf /srv/user/cwm/build /srv/user/cwm/build-* \
     /srv/user/cwm/third_party/node_modules
 chown -R nobody:nogroup /srv/user
