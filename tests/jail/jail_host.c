@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -84,8 +85,9 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Processes with our marker; the first one's pid when wanted. */
-static int find_workers(pid_t *ret_pid)
+/* Processes with our marker; the first one's pid when wanted, or a signal for
+ * all of them. */
+static int find_and_signal(pid_t *ret_pid, int sig)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
@@ -110,6 +112,9 @@ static int find_workers(pid_t *ret_pid)
             if (ret_pid && n_found == 0) {
                 *ret_pid = (pid_t)atol(entry->d_name);
             }
+            if (sig != 0 && atol(entry->d_name) != getpid()) {
+                kill((pid_t)atol(entry->d_name), sig);
+            }
             n_found++;
         }
     }
@@ -117,6 +122,16 @@ static int find_workers(pid_t *ret_pid)
         closedir(proc);
     }
     return n_found;
+}
+
+static int find_workers(pid_t *ret_pid)
+{
+    return find_and_signal(ret_pid, 0);
+}
+
+static void stop_workers(void)
+{
+    (void)find_and_signal(NULL, SIGSTOP);
 }
 
 static enum cwm_rc open_sandbox(uint32_t allow_missing,
@@ -268,6 +283,7 @@ struct meddler {
     pthread_t thread;
     volatile int cancel;
     bool kill_worker;
+    bool stop_worker;
     char limit_file[600];
 };
 
@@ -277,7 +293,9 @@ static void *meddle(void *arg)
     pid_t pid = 0;
 
     sleep_ms(150);
-    if (m->kill_worker && find_workers(&pid) > 0) {
+    if (m->stop_worker) {
+        stop_workers();
+    } else if (m->kill_worker && find_workers(&pid) > 0) {
         kill(pid, SIGKILL);
     } else if (m->limit_file[0] != '\0') {
         int fd = open(m->limit_file, O_WRONLY | O_CLOEXEC);
@@ -346,6 +364,90 @@ static void run__is_repeated_when_the_worker_is_killed_in_it(void **state)
     assert_int_equal(v.end, SANDBOX_END_WALL_TIME);
     pthread_join(m.thread, NULL);
     must_exit(s, "ordinary");
+    sandbox_close(s);
+    assert_int_equal(find_workers(NULL), 0);
+}
+
+/* Not even pid 1 answers: the host's own clock decides. */
+static void run__ends_for_time_when_the_worker_hangs(void **state)
+{
+    struct meddler m = {.stop_worker = true};
+    struct sandbox *s = must_open();
+    struct sandbox_verdict v;
+    struct cwm_err err;
+
+    (void)state;
+    start_meddler(&m);
+    assert_int_equal(run(s, "sleep_long", &short_limits, NULL, &v, &err),
+                     CWM_OK);
+    assert_int_equal(v.end, SANDBOX_END_WALL_TIME);
+    pthread_join(m.thread, NULL);
+    must_exit(s, "ordinary");
+    sandbox_close(s);
+    assert_int_equal(find_workers(NULL), 0);
+}
+
+/* Descriptors of this process that are open. */
+static rlim_t count_descriptors(void)
+{
+    rlim_t n = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+static void run__fails_cleanly_when_descriptors_run_out(void **state)
+{
+    struct sandbox *s = must_open();
+    const rlim_t n_open = count_descriptors();
+    const int first_free = dup(0);
+    struct sandbox_verdict v;
+    struct rlimit limit;
+    struct cwm_err err;
+    int n_failed = 0;
+
+    (void)state;
+    close(first_free);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (rlim_t more = 0; more < 12; more++) {
+        const struct rlimit low = {(rlim_t)first_free + more, limit.rlim_max};
+
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        if (run(s, "ordinary", &limits, NULL, &v, &err) != CWM_OK) {
+            assert_int_equal(err.code, CWM_SYSTEM);
+            n_failed++;
+        }
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        must_exit(s, "ordinary");
+        assert_int_equal(count_descriptors(), n_open);
+    }
+    assert_true(n_failed >= 4);
+    sandbox_close(s);
+}
+
+static void run__fails_cleanly_without_memory(void **state)
+{
+    struct sandbox *s = must_open();
+    struct sandbox_verdict v;
+    struct cwm_err err;
+    int n_failed = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; nth < 6; nth++) {
+        enum cwm_rc rc;
+
+        (void)cwm_alloc_fail_nth(nth, 0);
+        rc = run(s, "echo_stdin", &limits, NULL, &v, &err);
+        (void)cwm_alloc_fail_nth(0, 0);
+        if (rc != CWM_OK) {
+            assert_int_equal(rc, CWM_NOMEM);
+            n_failed++;
+        }
+        must_exit(s, "ordinary");
+    }
+    assert_true(n_failed >= 1);
     sandbox_close(s);
     assert_int_equal(find_workers(NULL), 0);
 }
@@ -778,6 +880,9 @@ static int run_all_tests(void)
         cmocka_unit_test(run__starts_a_new_worker_for_one_that_was_killed),
         cmocka_unit_test(run__is_repeated_when_the_worker_is_killed_in_it),
         cmocka_unit_test(run__ends_for_memory_when_the_kernel_says_so),
+        cmocka_unit_test(run__ends_for_time_when_the_worker_hangs),
+        cmocka_unit_test(run__fails_cleanly_when_descriptors_run_out),
+        cmocka_unit_test(run__fails_cleanly_without_memory),
         cmocka_unit_test(host__takes_its_jail_along_when_it_is_killed),
         cmocka_unit_test(sandboxes__work_side_by_side),
     };
