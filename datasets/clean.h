@@ -62,7 +62,8 @@ struct clean_decision {
     struct hash family; /* the smallest hash of its family */
     enum clean_split split;
     enum clean_reason reason;
-    struct hash twin; /* near duplicate: of the one that is kept */
+    bool has_twin;
+    struct hash twin; /* of what it is near to */
     const char *what; /* contaminated: by what, how; or NULL; borrowed */
 };
 
@@ -74,12 +75,12 @@ enum cwm_rc clean_new(struct store *s, const struct clean_options *options,
                       struct clean **ret_clean, struct cwm_err *err);
 void clean_free(struct clean *c); /* NULL is fine */
 
-/* In the order of hashes, as the store gives its programs. */
+/* In the order of hashes, as the store gives its programs.  One thread at a
+ * time: looking shortens ways. */
 size_t clean_n(const struct clean *c);
-void clean_get(const struct clean *c, size_t i,
-               struct clean_decision *ret_decision);
+void clean_get(struct clean *c, size_t i, struct clean_decision *ret_decision);
 /* false: no such program. */
-bool clean_find(const struct clean *c, const struct hash *program,
+bool clean_find(struct clean *c, const struct hash *program,
                 struct clean_decision *ret_decision);
 
 #endif /* DATASETS_CLEAN_H */

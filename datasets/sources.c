@@ -65,6 +65,24 @@ out:
     return rc;
 }
 
+enum cwm_rc sources_open_lines(const char *path, struct sources **ret_sources,
+                               struct cwm_err *err)
+{
+    struct cwm_buf word;
+    const char *name;
+    enum cwm_rc rc;
+
+    cwm_buf_init(&word, MAX_NAME_BYTES);
+    cwm_buf_addf(&word, "%s:%s", store_kind_text(STORE_KIND_MBPP), path);
+    name = word.data;
+    rc = cwm_buf_check(&word, "a path", err);
+    if (rc == CWM_OK) {
+        rc = sources_open(&name, 1, NULL, ret_sources, err);
+    }
+    cwm_buf_release(&word);
+    return rc;
+}
+
 static void close_one(struct sources *s)
 {
     lines_close(s->lines);

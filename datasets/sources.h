@@ -51,6 +51,9 @@ struct source_item {
 enum cwm_rc sources_open(const char *const *names, size_t n,
                          const volatile int *cancel,
                          struct sources **ret_sources, struct cwm_err *err);
+/* One JSONL file, or JSON array, of whatever fields. */
+enum cwm_rc sources_open_lines(const char *path, struct sources **ret_sources,
+                               struct cwm_err *err);
 void sources_close(struct sources *s); /* NULL is fine */
 
 enum cwm_rc sources_next(struct sources *s, struct source_item *ret_item,

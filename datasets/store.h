@@ -224,6 +224,8 @@ enum cwm_rc store_origin_next(struct store_cursor *c,
                               struct cwm_err *err);
 enum cwm_rc store_traces(struct store *s, int64_t program_id,
                          struct store_cursor **ret_cursor, struct cwm_err *err);
+enum cwm_rc store_all_traces(struct store *s, struct store_cursor **ret_cursor,
+                             struct cwm_err *err);
 enum cwm_rc store_trace_next(struct store_cursor *c,
                              struct store_trace *ret_trace, bool *ret_more,
                              struct cwm_err *err);

@@ -215,6 +215,13 @@ enum cwm_rc store_traces(struct store *s, int64_t program_id,
                      program_id, ret_cursor, err);
 }
 
+enum cwm_rc store_all_traces(struct store *s, struct store_cursor **ret_cursor,
+                             struct cwm_err *err)
+{
+    return cursor_new(s, TRACE_COLUMNS " ORDER BY hash", false, ret_cursor,
+                      err);
+}
+
 enum cwm_rc store_trace_next(struct store_cursor *c,
                              struct store_trace *ret_trace, bool *ret_more,
                              struct cwm_err *err)

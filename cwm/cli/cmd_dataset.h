@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_dataset.h -- what the verbs of `cwm dataset` share. */
+#ifndef CWM_CLI_CMD_DATASET_H
+#define CWM_CLI_CMD_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cwm/base/opt.h"
+#include "cwm/cli/progress.h"
+#include "tracer/trace.h"
+
+/* The options as given; texts are borrowed from argv. */
+struct dataset_fields {
+    const char *store;
+    uint64_t workers; /* 0: as many as there are cores */
+    uint64_t seed;
+    bool json;
+    /* build */
+    uint64_t limit;
+    const char *shard;
+    uint64_t max_inputs, mutants, exceptions;
+    /* export */
+    int format;      /* enum export_format */
+    const char *out; /* also of stats: a page */
+    bool overwrite, plain, full_locals, evaluation;
+    uint64_t shard_bytes, keep_frames, keep_bytes;
+    struct opt_list verdicts, licences, benchmarks;
+    uint64_t near_duplicates, validation, test;
+    const char *name;
+    /* stats */
+    const char *html;
+    /* check */
+    uint64_t sample;
+    /* runs */
+    const char *python;
+    struct trace_limits limits;
+    struct opt_list allow_missing;
+};
+
+/* The verbs; exit codes.  words: what stands behind the verb. */
+int dataset_build(const struct dataset_fields *f, const char **words, size_t n);
+int dataset_stats(const struct dataset_fields *f);
+int dataset_show(const struct dataset_fields *f, const char **words, size_t n);
+int dataset_check(const struct dataset_fields *f);
+int dataset_export(const struct dataset_fields *f);
+int dataset_merge(const struct dataset_fields *f, const char **words, size_t n);
+
+/* From the options: workers, and how runs are made (-1, else an exit code). */
+unsigned dataset_workers(const struct dataset_fields *f);
+int dataset_tracer(const struct dataset_fields *f, struct tracer_options *ret);
+
+/*
+ * A line on the terminal: a bar where `total` is known, what is counted, a
+ * rate, and `tail` behind it.
+ */
+void dataset_progress(struct progress *p, uint64_t done, uint64_t total,
+                      const char *what, const char *tail);
+
+#endif /* CWM_CLI_CMD_DATASET_H */
