@@ -5,9 +5,9 @@
  * Three styles: a story (flowing prose that tells what changed), a list of
  * numbered steps, and a dialogue between a teacher and a student.  The words
  * vary by seed; what they say does not.  Every value stands in the text as a
- * code span (`...`), written so that any value can be read back exactly: line
- * ends and other control characters as escapes, the fence longer than any run
- * of back-quotes inside.
+ * code span (`...`), written so that any value can be read back exactly: the
+ * fence is longer than any run of back-quotes inside, and what holds control
+ * characters or lone surrogates is written as a JSON string and says so.
  *
  * The reader knows the sentences, not the trace: narrate_read() takes a text
  * apart into the facts that it states, narrate_check() compares these with a
@@ -54,15 +54,17 @@ enum cwm_rc narrate_trace(struct trace_reader *r, const struct source *s,
                           struct cwm_buf *out, struct cwm_err *err);
 
 enum narrate_fact_kind {
-    NARRATE_FACT_CALL,      /* function; its arguments follow as VALUEs */
+    NARRATE_FACT_CALL,      /* name: the function; arguments follow as VALUEs */
     NARRATE_FACT_LINE,      /* line */
     NARRATE_FACT_VALUE,     /* name, value: of the step before it */
     NARRATE_FACT_UNBOUND,   /* name */
-    NARRATE_FACT_RETURN,    /* value */
-    NARRATE_FACT_YIELD,     /* value */
-    NARRATE_FACT_RESUME,    /* function */
+    NARRATE_FACT_RETURN,    /* name: the function; value */
+    NARRATE_FACT_YIELD,     /* name: the function; value */
+    NARRATE_FACT_RESUME,    /* name: the function; VALUEs follow */
     NARRATE_FACT_EXCEPTION, /* value: the triple's text */
-    NARRATE_FACT_END        /* name: the verdict; value: the result or "" */
+    NARRATE_FACT_BACK,      /* name: the function that goes on behind a call */
+    NARRATE_FACT_END        /* name: the verdict; value: the result's text, or
+                               "TYPE: MESSAGE" of the exception, or NULL */
 };
 
 struct narrate_fact {
