@@ -225,7 +225,7 @@ static void text__may_be_cut_at_every_byte(void **state)
         struct predicted p = {0};
         bool in_head = n < sizeof HEAD - 1;
         bool at_end = n > sizeof HEAD - 1 &&
-                      strncmp(&text[n] - 13, "<|frame_sep|>", 13) == 0;
+                      strncmp(&text[n - 13], "<|frame_sep|>", 13) == 0;
 
         memcpy(exact, text, n);
         assert_int_equal(predicted_parse(exact, n, NULL, 0, &p, NULL), CWM_OK);
