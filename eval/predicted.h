@@ -60,6 +60,7 @@ struct predicted {
     size_t n_locals;
     bool whole;       /* the whole text parses */
     bool is_finished; /* it ends in <|end_of_text|> */
+    bool was_cut;     /* set by who knows that its author ran out of budget */
     size_t broken_at; /* not whole: where in the text, and why; static */
     const char *broken_why;
     void *storage; /* opaque */

@@ -409,7 +409,7 @@ static bool ran_out(const struct predicted *p)
     if (p->n_frames > 0 && !p->frames[p->n_frames - 1].whole) {
         open += p->frames[p->n_frames - 1].event == TRACE_RETURN;
     }
-    return !p->is_finished && open > 0;
+    return p->was_cut || (!p->is_finished && open > 0);
 }
 
 static void make_means(struct scorer *s)

@@ -40,6 +40,7 @@ struct cli_command {
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_dataset;
 extern const struct cli_command cli_model;
+extern const struct cli_command cli_verify;
 extern const struct cli_command cli_pack;
 extern const struct cli_command cli_tokenizer;
 extern const struct cli_command cli_trace;

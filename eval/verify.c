@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verify.c -- lines through a pipeline of tracers to scores.
+ *
+ * read: one line.  work: trace its job, read its prediction, score it.  write:
+ * add the score to the sums, hand over the line's record.
+ */
+#include "eval/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/cancel.h"
+#include "cwm/base/json_in.h"
+#include "cwm/base/lines.h"
+#include "cwm/base/pipeline.h"
+#include "tracer/job_read.h"
+
+enum {
+    WINDOW = 256,            /* lines that may be ahead of the oldest one */
+    BUDGET_BYTES = 64 << 20, /* of lines and records that wait */
+    MAX_REASON_BYTES = 100
+};
+
+/* A longer line is none; predictions may be megabytes. */
+#define MAX_LINE_BYTES ((size_t)256 << 20)
+
+/* What work() tells write(), besides the text. */
+struct note {
+    bool is_bad; /* out is a message */
+    bool scored;
+    bool tracer_failed;
+    struct score_sums sums; /* of this line */
+};
+
+struct verifier {
+    const struct verify_options *options;
+    struct verify_stats *stats;
+    struct lines *lines;     /* owned */
+    struct tracer **tracers; /* owned, one a thread; NULL: not opened yet */
+    uint64_t *trace_bytes;   /* owned: what each was opened for */
+    char *folder;            /* owned: the file's */
+};
+
+/* A line taken apart. */
+struct parts {
+    struct cwm_buf job;        /* the line with an empty prediction */
+    struct cwm_buf prediction; /* decoded */
+    bool has_prediction;
+    bool was_cut;          /* finish_reason says so */
+    struct job_line *line; /* owned */
+};
+
+/* ---- a prediction and its truth ---- */
+
+enum cwm_rc verify_result(const struct trace_result *result, const char *text,
+                          size_t len, bool was_cut, struct score_sums *sums,
+                          struct predicted *ret_predicted,
+                          struct predicted *ret_truth,
+                          struct trace_score *ret_score, bool *ret_scored,
+                          struct cwm_err *err)
+{
+    const struct trace_end *end = trace_reader_end(result->reader);
+    struct score_truth truth = {
+        .trace = ret_truth,
+        .raised = result->verdict == TRACE_VERDICT_EXCEPTION,
+        .is_cut = result->verdict != TRACE_VERDICT_OK &&
+                  result->verdict != TRACE_VERDICT_EXCEPTION &&
+                  result->verdict != TRACE_VERDICT_EXIT,
+    };
+    enum cwm_rc rc;
+
+    if (end->result) {
+        truth.result =
+            (struct predicted_text){(const char *)end->result, end->result_len};
+    }
+    rc = predicted_from_trace(result->reader, result->source, ret_truth, err);
+    if (rc == CWM_OK) {
+        rc = predicted_parse(text, len, result->summary.context,
+                             result->summary.context_len, ret_predicted, err);
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    ret_predicted->was_cut = was_cut;
+    *ret_scored = ret_truth->n_frames > 0;
+    if (!*ret_scored) {
+        return CWM_OK;
+    }
+    return score_trace(&truth, ret_predicted, sums, ret_score, err);
+}
+
+/* ---- a line ---- */
+
+static void parts_release(struct parts *p)
+{
+    cwm_buf_release(&p->job);
+    cwm_buf_release(&p->prediction);
+    job_line_free(p->line);
+}
+
+/* One member of the line; its value is taken, or passed over. */
+static bool take_member(struct json_in *in, struct parts *p,
+                        struct cwm_buf *key, size_t *copied)
+{
+    struct cwm_buf reason;
+    bool ok;
+
+    cwm_buf_clear(key);
+    if (!json_key(in, key)) {
+        return false;
+    }
+    if (key->len == 10 && memcmp(key->data, "prediction", 10) == 0 &&
+        json_peek(in) == '"') {
+        /* The job's reader is not troubled with megabytes of it. */
+        cwm_buf_add(&p->job, in->text + *copied, in->at - *copied);
+        cwm_buf_adds(&p->job, "\"\"");
+        cwm_buf_clear(&p->prediction);
+        ok = json_string(in, &p->prediction);
+        *copied = in->at;
+        p->has_prediction = ok;
+        return ok;
+    }
+    if (key->len == 13 && memcmp(key->data, "finish_reason", 13) == 0 &&
+        json_peek(in) == '"') {
+        cwm_buf_init(&reason, MAX_REASON_BYTES);
+        ok = json_string(in, &reason);
+        p->was_cut = reason.len == 6 && memcmp(reason.data, "length", 6) == 0;
+        cwm_buf_release(&reason);
+        return ok;
+    }
+    return json_skip(in);
+}
+
+/* Fails: CWM_USAGE with what is wrong with the line; CWM_NOMEM. */
+static enum cwm_rc split_line(const char *text, size_t len, struct parts *p,
+                              struct cwm_err *err)
+{
+    struct json_in in = {.text = text, .len = len};
+    struct cwm_buf key;
+    size_t copied = 0;
+    bool ok;
+
+    cwm_buf_init(&key, len + 1);
+    ok = json_open(&in, '{');
+    for (bool first = true; ok && json_more(&in, '}', first); first = false) {
+        ok = take_member(&in, p, &key, &copied);
+    }
+    cwm_buf_add(&p->job, text + copied, len - copied);
+    cwm_buf_release(&key);
+    if (in.failed == CWM_NOMEM || p->job.failed != CWM_OK) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a line");
+    }
+    if (in.failed != CWM_OK) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "not a JSON object: byte %zu is not "
+                        "what was expected",
+                        in.at);
+    }
+    return p->has_prediction ? CWM_OK
+                             : CWM_FAIL(err, CWM_USAGE,
+                                        "the field 'prediction' is not there");
+}
+
+static enum cwm_rc parse_line(const struct verifier *v, const char *text,
+                              size_t len, struct parts *p, struct cwm_err *err)
+{
+    enum cwm_rc rc;
+
+    if (len == 0) {
+        return CWM_FAIL(err, CWM_USAGE, "longer than %zu bytes",
+                        MAX_LINE_BYTES);
+    }
+    rc = split_line(text, len, p, err);
+    return rc == CWM_OK
+               ? job_line_new(p->job.data, p->job.len, &v->options->defaults,
+                              v->folder, &p->line, err)
+               : rc;
+}
+
+/* ---- the pipeline's three steps ---- */
+
+static bool is_blank(const struct line *line)
+{
+    return !line->cut && strspn(line->text, " \t\r") == line->len;
+}
+
+static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
+                             bool *ret_more, struct cwm_err *err)
+{
+    struct verifier *v = ctx;
+    struct line line;
+    enum cwm_rc rc;
+
+    do {
+        rc = lines_next(v->lines, &line, ret_more, err);
+    } while (rc == CWM_OK && *ret_more && is_blank(&line));
+    if (rc != CWM_OK || !*ret_more) {
+        return rc;
+    }
+    item->tag = line.number;
+    if (line.cut) { /* work() sees by the length that it is too long */
+        return cwm_buf_reserve(&item->in, 0);
+    }
+    cwm_buf_add(&item->in, line.text, line.len);
+    return cwm_buf_check(&item->in, "a line", err);
+}
+
+/* A tracer for this thread that takes traces of `max_trace_bytes`. */
+static enum cwm_rc need_tracer(struct verifier *v, unsigned thread,
+                               uint64_t max_trace_bytes, struct cwm_err *err)
+{
+    struct tracer_options options = v->options->tracer;
+
+    if (v->tracers[thread] && max_trace_bytes <= v->trace_bytes[thread]) {
+        return CWM_OK;
+    }
+    tracer_close(v->tracers[thread]);
+    v->tracers[thread] = NULL;
+    if (options.max_trace_bytes < max_trace_bytes) {
+        options.max_trace_bytes = max_trace_bytes;
+    }
+    v->trace_bytes[thread] = options.max_trace_bytes;
+    return tracer_open(&options, &v->tracers[thread], err);
+}
+
+/* Trace with a second try on a fresh worker when ours, not the job, fails. */
+static enum cwm_rc trace_job(struct verifier *v, unsigned thread,
+                             const struct trace_job *job,
+                             struct trace_result *result, struct cwm_err *err)
+{
+    const volatile int *cancel = v->options->cancel;
+    enum cwm_rc rc = CWM_OK;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        rc = need_tracer(v, thread, job->limits.max_trace_bytes, err);
+        if (rc == CWM_OK) {
+            rc = tracer_run(v->tracers[thread], job, cancel, result, err);
+        }
+        if (cwm_is_cancelled(cancel)) {
+            return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
+        }
+        if (rc == CWM_OK) {
+            return CWM_OK;
+        }
+        tracer_close(v->tracers[thread]);
+        v->tracers[thread] = NULL;
+    }
+    cwm_err_context(err, "job '%s'", job->id);
+    return rc;
+}
+
+static enum cwm_rc score_line(struct verifier *v, unsigned thread,
+                              const struct parts *p, struct pipeline_item *item,
+                              struct cwm_err *err)
+{
+    const struct trace_job *job = job_line_job(p->line);
+    struct note *note = item->note;
+    struct trace_result result;
+    struct predicted predicted = {0};
+    struct predicted truth = {0};
+    struct trace_score score;
+    struct verify_record record = {.id = job->id,
+                                   .predicted = &predicted,
+                                   .full_texts = v->options->full_texts};
+    enum cwm_rc rc = trace_job(v, thread, job, &result, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    rc = verify_result(&result, p->prediction.data ? p->prediction.data : "",
+                       p->prediction.len, p->was_cut, &note->sums, &predicted,
+                       &truth, &score, &note->scored, err);
+    if (rc == CWM_OK) {
+        note->tracer_failed = result.tracer_failed;
+        record.verdict = result.summary.verdict;
+        record.detail = result.summary.detail;
+        record.score = note->scored ? &score : NULL;
+        verify_put_record(&record, &item->out);
+        cwm_buf_addc(&item->out, '\n');
+        rc = cwm_buf_check(&item->out, "a line's scores", err);
+    }
+    predicted_release(&predicted);
+    predicted_release(&truth);
+    return rc;
+}
+
+static enum cwm_rc work_step(void *ctx, unsigned thread,
+                             struct pipeline_item *item, struct cwm_err *err)
+{
+    struct verifier *v = ctx;
+    struct note *note = item->note;
+    struct cwm_err why = {.code = CWM_OK};
+    struct parts p = {.line = NULL};
+    enum cwm_rc rc;
+
+    cwm_buf_init(&p.job, MAX_LINE_BYTES + 1);
+    cwm_buf_init(&p.prediction, MAX_LINE_BYTES + 1);
+    rc = parse_line(v, item->in.data, item->in.len, &p, &why);
+    if (rc == CWM_USAGE) {
+        note->is_bad = true;
+        cwm_buf_adds(&item->out, why.message);
+        rc = cwm_buf_check(&item->out, "a message", err);
+    } else if (rc != CWM_OK) {
+        rc = CWM_FAIL(err, rc, "%s", why.message);
+    } else {
+        rc = score_line(v, thread, &p, item, err);
+    }
+    parts_release(&p);
+    return rc;
+}
+
+static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
+                              struct cwm_err *err)
+{
+    struct verifier *v = ctx;
+    struct verify_stats *stats = v->stats;
+    const struct note *note = item->note;
+    struct cwm_buf json;
+    enum cwm_rc rc;
+
+    stats->n_lines++;
+    stats->n_bad_lines += note->is_bad;
+    stats->n_scored += note->scored;
+    stats->n_no_trace += !note->is_bad && !note->scored;
+    stats->n_tracer_failed += note->tracer_failed;
+    score_add(&stats->sums, &note->sums);
+    if (!note->is_bad) {
+        rc = v->options->on_line(v->options->ctx, item->tag, item->out.data,
+                                 item->out.len, NULL, err);
+    } else {
+        cwm_buf_init(&json, SIZE_MAX / 2);
+        cwm_buf_addf(&json, "{\"id\": null, \"line\": %llu, \"error\": ",
+                     (unsigned long long)item->tag);
+        cwm_buf_add_json(&json, item->out.data, strcspn(item->out.data, "\n"));
+        cwm_buf_adds(&json, ", \"scores\": null}\n");
+        rc = cwm_buf_check(&json, "a message", err);
+        if (rc == CWM_OK) {
+            rc = v->options->on_line(v->options->ctx, item->tag, json.data,
+                                     json.len, item->out.data, err);
+        }
+        cwm_buf_release(&json);
+    }
+    v->options->on_progress(v->options->ctx, stats);
+    return rc;
+}
+
+static void tick_step(void *ctx)
+{
+    struct verifier *v = ctx;
+
+    v->options->on_progress(v->options->ctx, v->stats);
+}
+
+/* ---- set-up ---- */
+
+static enum cwm_rc open_all(struct verifier *v, struct cwm_err *err)
+{
+    const char *path = v->options->path;
+    const char *slash = strrchr(path, '/');
+    unsigned n = v->options->n_workers;
+    enum cwm_rc rc =
+        lines_open(path, MAX_LINE_BYTES, v->options->cancel, &v->lines, err);
+
+    if (rc == CWM_IO) { /* the file that was named cannot be used */
+        if (err) {
+            err->code = CWM_USAGE;
+        }
+        return CWM_USAGE;
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    v->folder =
+        slash ? cwm_strndup(path, (size_t)(slash - path) + 1) : cwm_strdup("");
+    v->tracers = cwm_calloc(n, sizeof(*v->tracers));
+    v->trace_bytes = cwm_calloc(n, sizeof *v->trace_bytes);
+    if (!v->folder || !v->tracers || !v->trace_bytes) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not make %u tracers", n);
+    }
+    rc = need_tracer(v, 0, v->options->tracer.max_trace_bytes, err);
+    if (rc == CWM_OK) {
+        snprintf(v->stats->python, sizeof v->stats->python, "%s",
+                 tracer_python(v->tracers[0]));
+    }
+    return rc;
+}
+
+static void close_all(struct verifier *v)
+{
+    for (unsigned i = 0; v->tracers && i < v->options->n_workers; i++) {
+        tracer_close(v->tracers[i]);
+    }
+    cwm_free(v->tracers);
+    cwm_free(v->trace_bytes);
+    cwm_free(v->folder);
+    lines_close(v->lines);
+}
+
+enum cwm_rc verify_run(const struct verify_options *options,
+                       struct verify_stats *stats, struct cwm_err *err)
+{
+    static const struct pipeline_ops steps = {
+        .read = read_step,
+        .work = work_step,
+        .write = write_step,
+        .tick = tick_step,
+    };
+    struct pipeline_options how = {
+        .n_threads = options->n_workers,
+        .window = WINDOW,
+        .budget_bytes = BUDGET_BYTES,
+        .max_item_bytes = 2 * MAX_LINE_BYTES,
+        .note_bytes = sizeof(struct note),
+        .cancel = options->cancel,
+    };
+    struct verifier v = {.options = options, .stats = stats};
+    enum cwm_rc rc;
+
+    memset(stats, 0, sizeof *stats);
+    rc = open_all(&v, err);
+    if (rc == CWM_OK) {
+        rc = pipeline_run(&how, &steps, &v, err);
+    }
+    close_all(&v);
+    return rc;
+}
