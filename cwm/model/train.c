@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* train.c -- steps: batches, gradients, weights. */
+#include "cwm/model/train.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+
+void train_settings_default(struct train_settings *ret)
+{
+    *ret = (struct train_settings){
+        .n_rows = 8,
+        .row_tokens = 512,
+        .n_accumulate = 1,
+        .n_steps = 1000,
+        .n_warmup = 50,
+        .rate = 1e-3,
+        .final_part = 0.1,
+        .beta1 = 0.9,
+        .beta2 = 0.95, /* forgets large gradients sooner than the usual .999 */
+        .eps = 1e-8,
+        .decay = 0.1,
+        .clip = 1.0,
+        .seed = 0,
+    };
+}
+
+double train_rate(const struct train_settings *s, uint64_t step)
+{
+    const double pi = 3.14159265358979323846;
+    double part;
+
+    if (step < s->n_warmup) {
+        return s->rate * (double)(step + 1) / (double)s->n_warmup;
+    }
+    if (step >= s->n_steps) {
+        return s->rate * s->final_part;
+    }
+    part = (double)(step - s->n_warmup) / (double)(s->n_steps - s->n_warmup);
+    return s->rate * (s->final_part +
+                      (1.0 - s->final_part) * 0.5 * (1.0 + cos(pi * part)));
+}
+
+/* ---- life -----------------------------------------------------------------
+ */
+
+static enum cwm_rc check_settings(const struct train_settings *s,
+                                  const struct transformer *t,
+                                  struct cwm_err *err)
+{
+    uint64_t n = (uint64_t)s->n_rows * s->row_tokens;
+
+    if (n < 1 || n > t->max_tokens || s->n_accumulate < 1) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot learn from %u batches of %u x %u tokens: the "
+                        "memory is for %zu",
+                        s->n_accumulate, s->n_rows, s->row_tokens,
+                        t->max_tokens);
+    }
+    if (s->row_tokens > t->config.max_positions) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot learn from rows of %u tokens: the model has "
+                        "%u positions",
+                        s->row_tokens, t->config.max_positions);
+    }
+    return CWM_OK;
+}
+
+enum cwm_rc trainer_new(const struct train_settings *settings,
+                        struct transformer *t, const struct train_data *data,
+                        struct trainer **ret_trainer, struct cwm_err *err)
+{
+    struct trainer *tr; /* owned */
+    enum cwm_rc rc = check_settings(settings, t, err);
+    size_t n = (size_t)settings->n_rows * settings->row_tokens;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    tr = cwm_calloc(1, sizeof *tr);
+    if (tr) {
+        tr->settings = *settings;
+        tr->t = t;
+        tr->data = data;
+        tr->ids = cwm_calloc(settings->n_accumulate, n * sizeof *tr->ids);
+        tr->targets =
+            cwm_calloc(settings->n_accumulate, n * sizeof *tr->targets);
+        tr->starts = cwm_calloc(settings->n_accumulate, n * sizeof *tr->starts);
+        tr->positions =
+            cwm_calloc(settings->n_accumulate, n * sizeof *tr->positions);
+        tr->weights =
+            cwm_calloc(settings->n_accumulate, n * sizeof *tr->weights);
+    }
+    if (!tr || !tr->ids || !tr->targets || !tr->starts || !tr->positions ||
+        !tr->weights) {
+        trainer_free(tr);
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a step's batches");
+    }
+    *ret_trainer = tr;
+    return CWM_OK;
+}
+
+void trainer_free(struct trainer *tr)
+{
+    if (!tr) {
+        return;
+    }
+    cwm_free(tr->ids);
+    cwm_free(tr->targets);
+    cwm_free(tr->starts);
+    cwm_free(tr->positions);
+    cwm_free(tr->weights);
+    cwm_free(tr);
+}
+
+/* ---- batches --------------------------------------------------------------
+ */
+
+/* Copied, since the loader takes its back; starts become rows of the batch. */
+static struct transformer_batch take_batch(struct trainer *tr, size_t number,
+                                           const struct loader_batch *b)
+{
+    size_t t_row = tr->settings.row_tokens;
+    size_t n = tr->settings.n_rows * t_row;
+    size_t at = number * n;
+    size_t i;
+
+    memcpy(tr->ids + at, b->ids, n * sizeof *tr->ids);
+    memcpy(tr->targets + at, b->targets, n * sizeof *tr->targets);
+    memcpy(tr->weights + at, b->weights, n * sizeof *tr->weights);
+    for (i = 0; i < n; i++) {
+        size_t row = i / t_row * t_row;
+
+        tr->starts[at + i] = (uint32_t)row + b->starts[i];
+        tr->positions[at + i] = (uint32_t)(i - row) - b->starts[i];
+    }
+    return (struct transformer_batch){.n_tokens = n,
+                                      .ids = tr->ids + at,
+                                      .targets = tr->targets + at,
+                                      .weights = tr->weights + at,
+                                      .starts = tr->starts + at,
+                                      .positions = tr->positions + at};
+}
+
+static double sum_of(const float *x, size_t n)
+{
+    double sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        sum += (double)x[i];
+    }
+    return sum;
+}
+
+/* All batches of a step; their weights sum up to 1 then. */
+static enum cwm_rc take_batches(struct trainer *tr, struct train_report *r,
+                                struct cwm_err *err)
+{
+    size_t n = (size_t)tr->settings.n_rows * tr->settings.row_tokens;
+    size_t n_all = n * tr->settings.n_accumulate;
+    double sum;
+    uint32_t a;
+    size_t i;
+
+    for (a = 0; a < tr->settings.n_accumulate; a++) {
+        struct loader_batch b;
+        bool more = false;
+        enum cwm_rc rc = tr->data->next(tr->data->ctx, &b, &more, err);
+
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        if (!more) {
+            return CWM_FAIL(err, CWM_USAGE, "there are no more batches");
+        }
+        take_batch(tr, a, &b);
+        r->n_tokens += b.n_tokens;
+        r->n_targets += b.n_targets;
+        r->epoch = b.epoch;
+    }
+    sum = sum_of(tr->weights, n_all);
+    for (i = 0; sum > 0 && i < n_all; i++) {
+        tr->weights[i] = (float)((double)tr->weights[i] / sum);
+    }
+    return CWM_OK;
+}
+
+/* ---- a step ---------------------------------------------------------------
+ */
+
+static enum cwm_rc learn(struct trainer *tr, double *ret_loss,
+                         struct cwm_err *err)
+{
+    size_t n = (size_t)tr->settings.n_rows * tr->settings.row_tokens;
+    uint32_t a;
+
+    *ret_loss = 0;
+    transformer_forget_gradients(tr->t);
+    for (a = 0; a < tr->settings.n_accumulate; a++) {
+        const struct transformer_batch b = {.n_tokens = n,
+                                            .ids = tr->ids + a * n,
+                                            .targets = tr->targets + a * n,
+                                            .weights = tr->weights + a * n,
+                                            .starts = tr->starts + a * n,
+                                            .positions = tr->positions + a * n};
+        double loss = 0;
+        enum cwm_rc rc = transformer_learn(tr->t, &b, &loss, err);
+
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        *ret_loss += loss;
+    }
+    return CWM_OK;
+}
+
+static enum cwm_rc check_finite(const struct trainer *tr,
+                                const struct train_report *r,
+                                struct cwm_err *err)
+{
+    if (isfinite(r->loss) && isfinite(r->norm)) {
+        return CWM_OK;
+    }
+    return CWM_FAIL(
+        err, CWM_LIMIT,
+        "cannot go on at step %llu: the loss is %g, the gradients' length %g "
+        "(%g and %g the step before, at a rate of %g)\na lower --rate, a "
+        "longer --warmup-steps or a smaller --clip may help",
+        (unsigned long long)r->step, r->loss, r->norm, tr->last_loss,
+        tr->last_norm, r->rate);
+}
+
+static void update(struct trainer *tr, double rate, double norm)
+{
+    const struct train_settings *s = &tr->settings;
+    double n = (double)(tr->step + 1);
+    struct ops_adamw a = {
+        .rate = (float)rate,
+        .beta1 = (float)s->beta1,
+        .beta2 = (float)s->beta2,
+        .eps = (float)s->eps,
+        .decay = (float)s->decay,
+        .correct1 = (float)(1.0 / (1.0 - pow(s->beta1, n))),
+        .correct2 = (float)(1.0 / (1.0 - pow(s->beta2, n))),
+        .grad_scale =
+            s->clip > 0 && norm > s->clip ? (float)(s->clip / norm) : 1.0f,
+    };
+
+    transformer_update(tr->t, &a);
+}
+
+enum cwm_rc trainer_step(struct trainer *tr, struct train_report *ret_report,
+                         struct cwm_err *err)
+{
+    struct train_report r = {.step = tr->step + 1,
+                             .rate = train_rate(&tr->settings, tr->step)};
+    enum cwm_rc rc = take_batches(tr, &r, err);
+
+    if (rc == CWM_OK) {
+        rc = learn(tr, &r.loss, err);
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    r.norm = transformer_gradient_norm(tr->t);
+    rc = check_finite(tr, &r, err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    update(tr, r.rate, r.norm);
+    tr->step++;
+    tr->n_tokens += r.n_tokens;
+    tr->last_loss = r.loss;
+    tr->last_norm = r.norm;
+    *ret_report = r;
+    return tr->t->o->check(tr->t->o, err);
+}
+
+/* ---- judging --------------------------------------------------------------
+ */
+
+enum cwm_rc trainer_judge(struct trainer *tr, const struct train_data *data,
+                          uint64_t n_batches, double *ret_loss,
+                          uint64_t *ret_n_targets, struct cwm_err *err)
+{
+    double sum = 0;
+    double weight = 0;
+    uint64_t n_targets = 0;
+    uint64_t i;
+
+    for (i = 0; i < n_batches; i++) {
+        struct transformer_batch batch;
+        struct loader_batch b;
+        double loss = 0;
+        bool more = false;
+        enum cwm_rc rc = data->next(data->ctx, &b, &more, err);
+
+        if (rc != CWM_OK || !more) {
+            if (rc != CWM_OK) {
+                return rc;
+            }
+            break;
+        }
+        batch = take_batch(tr, 0, &b);
+        rc = transformer_forward(tr->t, &batch, &loss, err);
+        if (rc != CWM_OK) {
+            return rc;
+        }
+        sum += loss;
+        weight += sum_of(batch.weights, batch.n_tokens);
+        n_targets += b.n_targets;
+    }
+    *ret_loss = weight > 0 ? sum / weight : 0;
+    if (ret_n_targets) {
+        *ret_n_targets = n_targets;
+    }
+    return CWM_OK;
+}
