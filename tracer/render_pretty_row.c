@@ -375,6 +375,11 @@ static void put_verdict(struct pretty_row *row,
     pretty__end_row(row);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 void pretty__put_summary(struct pretty_row *row,
                          const struct trace_summary *summary,
                          const struct trace_end *end)
@@ -386,9 +391,10 @@ void pretty__put_summary(struct pretty_row *row,
     }
     put_verdict(row, summary, end);
     snprintf(counts, sizeof counts,
-             "%llu frames, %llu calls, %llu lines, CPython %s",
-             (unsigned long long)end->n_frames,
-             (unsigned long long)end->n_calls, (unsigned long long)end->n_lines,
+             "%llu frame%s, %llu call%s, %llu line%s, CPython %s",
+             (unsigned long long)end->n_frames, plural(end->n_frames),
+             (unsigned long long)end->n_calls, plural(end->n_calls),
+             (unsigned long long)end->n_lines, plural(end->n_lines),
              summary->python ? summary->python : "?");
     pretty__pad(row, TITLE_COLUMNS);
     pretty__put(row, PRETTY_DIM, counts);

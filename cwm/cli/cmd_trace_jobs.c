@@ -71,8 +71,10 @@ static void say_summary(const struct trace_fields *f, unsigned n_workers,
         cli_say("%s is complete: %llu records (--overwrite traces them anew)",
                 f->out, (unsigned long long)stats->n_there);
     } else {
-        cli_say("%llu jobs in %s (%.0f jobs/s), %u worker%s, CPython %s",
-                (unsigned long long)stats->n_written, time,
+        cli_say("%llu job%s in %s (%.*f jobs/s), %u worker%s, CPython %s",
+                (unsigned long long)stats->n_written,
+                stats->n_written == 1 ? "" : "s", time,
+                progress_digits((double)stats->n_written / per),
                 (double)stats->n_written / per, n_workers,
                 n_workers == 1 ? "" : "s", stats->python);
         cli_say("verdicts: %s", verdicts.len > 0 ? verdicts.data : "none");
@@ -183,6 +185,9 @@ int trace_many(const struct trace_fields *f)
         return code;
     }
     progress_init(&talk.progress);
+    if (!f->out && isatty(STDOUT_FILENO)) {
+        talk.progress.enabled = false; /* the records move there */
+    }
     how.count_lines = talk.progress.enabled;
     how.cancel = cli_catch_signals();
     rc = jobs_run(&how, &stats, &err);

@@ -35,6 +35,11 @@ void progress_verdicts(const struct jobs_stats *stats, struct cwm_buf *out)
     }
 }
 
+int progress_digits(double rate)
+{
+    return rate > 0 && rate < 10 ? 1 : 0;
+}
+
 static void add_bar(const struct jobs_stats *stats, struct cwm_buf *out)
 {
     uint64_t full = stats->n_passed * BAR_CELLS / stats->n_lines;
@@ -59,10 +64,14 @@ static void add_line(const struct progress *p, const struct jobs_stats *stats,
     } else {
         cwm_buf_addf(out, "%llu jobs ", (unsigned long long)stats->n_passed);
     }
-    cwm_buf_addf(out, " %.0f jobs/s ", rate);
+    cwm_buf_addf(out, " %.*f jobs/s ", progress_digits(rate), rate);
     if (stats->n_lines > stats->n_passed && rate > 0) {
-        cli_seconds((double)(stats->n_lines - stats->n_passed) / rate, left,
-                    sizeof left);
+        seconds = (double)(stats->n_lines - stats->n_passed) / rate;
+        if (seconds < 10) { /* a guess: no hundredths */
+            snprintf(left, sizeof left, "%u s", (unsigned)seconds + 1);
+        } else {
+            cli_seconds(seconds, left, sizeof left);
+        }
         cwm_buf_addf(out, " %s left ", left);
     }
     cwm_buf_addc(out, ' ');

@@ -20,6 +20,9 @@ void progress_init(struct progress *p);
 void progress_show(struct progress *p, const struct jobs_stats *stats);
 void progress_clear(struct progress *p); /* before other talk */
 
+/* Digits behind the point that a rate is shown with. */
+int progress_digits(double rate);
+
 /* " ok 12, exception 3": verdicts that there are; "" when there are none. */
 void progress_verdicts(const struct jobs_stats *stats, struct cwm_buf *out);
 

@@ -211,7 +211,7 @@ static void pretty__tells_a_return_from_an_exception_that_goes_on(void **state)
                "  2 ╰─ returns None\n"
                "\n"
                "ok      returned None\n"
-               "        4 frames, 1 calls, 1 lines, CPython 3.11.2\n");
+               "        4 frames, 1 call, 1 line, CPython 3.11.2\n");
 }
 
 static void pretty__shortens_many_arguments_and_long_output(void **state)
@@ -227,7 +227,7 @@ static void pretty__shortens_many_arguments_and_long_output(void **state)
                "  1 ╭─ gen(first=1, second=[1, 2, …, third='a stri…, …)\n"
                "\n"
                "ok\n"
-               "        1 frames, 1 calls, 0 lines, CPython 3.11.2\n"
+               "        1 frame, 1 call, 0 lines, CPython 3.11.2\n"
                "stdout\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
                "        … and 10 bytes more\n");
 }

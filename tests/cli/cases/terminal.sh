@@ -31,6 +31,10 @@ bar "cwm trace --jobs jobs.jsonl -o out.jsonl"
 bar "TERM=dumb cwm trace --jobs jobs.jsonl -o out2.jsonl"
 bar "cwm trace --jobs jobs.jsonl -o out3.jsonl 2>&1 | cat"
 cmp out.jsonl out2.jsonl
+echo "# records that go to the terminal stand alone there"
+bar "cwm trace --jobs jobs.jsonl"
+script -qec "cwm trace --jobs jobs.jsonl" /dev/null </dev/null | tr -d '\r' |
+    head -n 40 | cmp - out.jsonl
 
 # A line that does not fit ends at a whole number: all these jobs are ok.
 i=0
