@@ -87,6 +87,32 @@ static enum cwm_rc prepare_limits(struct jail_build *build, struct cwm_err *err)
     return CWM_OK;
 }
 
+/*
+ * The filters, and a listener for what a run asks of pid 1: scratch processes
+ * (jail_scratch.c), without which values could not be shown as elsewhere.  A
+ * container that listens itself leaves none to us.  Without a pid namespace
+ * there are no scratch processes anyway.
+ */
+static enum cwm_rc prepare_filters(struct jail *jail, struct jail_build *build,
+                                   struct cwm_err *err)
+{
+    enum cwm_rc rc = jail__seccomp_compile(jail, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    jail__wall_up(build, SANDBOX_WALL_SECCOMP, "filters");
+    if (build->walls[SANDBOX_WALL_PID_NS].up) {
+        jail->notify_fd = jail__seccomp_notify();
+        if (jail->notify_fd < 0) {
+            return jail__wall_missing(build, SANDBOX_WALL_SECCOMP, err,
+                                      "no listener can be had: %s",
+                                      strerror(errno));
+        }
+    }
+    return CWM_OK;
+}
+
 static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
                                  struct cwm_err *err)
 {
@@ -94,8 +120,7 @@ static enum cwm_rc prepare_walls(struct jail *jail, struct jail_build *build,
     enum cwm_rc rc = CWM_OK;
 
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
-        jail__wall_up(build, SANDBOX_WALL_SECCOMP, "filters");
-        rc = jail__seccomp_compile(jail, err);
+        rc = prepare_filters(jail, build, err);
     } else if (!build->walls[SANDBOX_WALL_PID_NS].up) {
         return CWM_FAIL(err, CWM_MISSING,
                         "cannot build a jail with neither pid-ns nor seccomp: "

@@ -501,11 +501,23 @@ void jail__seccomp_release(struct jail *jail)
     cwm_free(jail->scratch_filter.code);
 }
 
+/* A listener's descriptor or 0; -1 with errno. */
+static int load_program(unsigned flags, struct sock_fprog *program)
+{
+    long rc = jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER, flags, program);
+
+    if (rc < 0) {
+        errno = (int)-rc;
+        return -1;
+    }
+    return (int)rc;
+}
+
 int jail__seccomp_load(const struct jail_filter *filter)
 {
     struct sock_fprog program = {filter->n_codes, filter->code};
 
-    return (int)jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
+    return load_program(0, &program);
 }
 
 int jail__seccomp_load_gate(const struct jail *jail)
@@ -516,7 +528,7 @@ int jail__seccomp_load_gate(const struct jail *jail)
 
     program.len =
         (unsigned short)write_gate(code, alone ? 0 : (uint32_t)getpid());
-    return (int)jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
+    return load_program(0, &program);
 }
 
 /*
@@ -544,8 +556,7 @@ int jail__seccomp_notify(void)
     int fd;
 
     code[4].k += 4;
-    fd = (int)jail__scratch_seccomp(SECCOMP_SET_MODE_FILTER,
-                                    SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    fd = load_program(SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
     if (fd >= 0) {
         /* Since Linux 6.6; without it, asking is slower and no more. */
         ioctl(fd, NOTIFY_SET_FLAGS, NOTIFY_SYNC_WAKE_UP);

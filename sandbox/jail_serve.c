@@ -369,16 +369,10 @@ static enum cwm_rc prepare(struct jail *jail, struct cwm_err *err)
         return CWM_FAIL(err, CWM_SYSTEM, "could not prepare Landlock: %s",
                         strerror(errno));
     }
-    if (jail->lists.code) {
-        if (jail__seccomp_load(&jail->lists) < 0) {
-            return CWM_FAIL(err, CWM_SYSTEM,
-                            "could not load the filter of system calls: %s",
-                            strerror(errno));
-        }
-        /* Scratch processes are ended with the pid namespace. */
-        if (jail->walls[SANDBOX_WALL_PID_NS].up) {
-            jail->notify_fd = jail__seccomp_notify();
-        }
+    if (jail->lists.code && jail__seccomp_load(&jail->lists) < 0) {
+        return CWM_FAIL(err, CWM_SYSTEM,
+                        "could not load the filter of system calls: %s",
+                        strerror(errno));
     }
     jail->address_space_bytes = address_space(jail->statm_fd);
     jail__scratch_attach(jail);

@@ -25,8 +25,11 @@
 /* Something to bind; the rest of a policy's paths go the same way. */
 static const char *const read_paths[] = {"/usr", "/lib", "/lib64", NULL};
 
-/* A filter that makes getppid() fail with a number nothing else gives. */
-static void probe_seccomp(struct jail_build *b)
+/*
+ * A filter that makes getppid() fail with a number nothing else gives, loaded
+ * with `flags`: those of the worker's filters.
+ */
+static void probe_seccomp(struct jail_build *b, unsigned flags)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -40,7 +43,7 @@ static void probe_seccomp(struct jail_build *b)
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0 ||
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) {
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0) {
         (void)jail__wall_missing(b, wall, NULL, "%s", strerror(errno));
     } else if (syscall(SYS_getppid) != -1 || errno != EXDEV) {
         (void)jail__wall_missing(b, wall, NULL, "a filter had no effect");
@@ -99,7 +102,7 @@ static void probe_inside(struct jail_build *b)
     }
     probe_landlock(b);
     probe_limits(b);
-    probe_seccomp(b);
+    probe_seccomp(b, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 /* The child: build all that can be had and send the states. */
@@ -120,7 +123,7 @@ static _Noreturn void probe_child(int fd)
         } else {
             probe_landlock(&b);
             probe_limits(&b);
-            probe_seccomp(&b);
+            probe_seccomp(&b, 0);
         }
         _exit(protocol_write_all(fd, b.walls, sizeof(b.walls)) < 0);
     }

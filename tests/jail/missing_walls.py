@@ -62,6 +62,8 @@ CASES = [
       "sleep_and_catch_all", "memory_at_once", "kill_parent",
       "kill_everybody", "threads_outlive_the_main_one", "survivors",
       "records_forged_whole", "every_descriptor_closed"]),
+    ("filters without a listener", ["seccomp=16:1:0x8"], ["seccomp"], None,
+     ["host_files", *ANYWHERE]),
     ("filters refused", [f"seccomp={EPERM}"], ["seccomp"], None, []),
     ("no limits", [f"setrlimit={EPERM}", f"prlimit64={EPERM}"], ["limits"],
      None, ["host_files", "sockets", "denied", "flood_both", "spin", "sleep"]),
