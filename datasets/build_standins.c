@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * build_standins.c -- what stands in until generator, mutants and inputs are
- * there: weak definitions, which the real ones replace.
+ * build_standins.c -- what stands in until inputs are there: weak definitions,
+ * which the real ones replace.
  */
 #include <string.h>
 
 #include "cwm/base/alloc.h"
 #include "datasets/calls.h"
-#include "datasets/generate.h"
 #include "datasets/inputs.h"
-#include "datasets/mutate.h"
 
 #define WEAK __attribute__((weak))
 
@@ -131,78 +129,4 @@ WEAK const char *inputs_origin_text(enum inputs_origin origin)
         break;
     }
     return "no origin";
-}
-
-WEAK void generate_settings_default(struct generate_settings *ret_settings)
-{
-    memset(ret_settings, 0, sizeof *ret_settings);
-}
-
-WEAK void generated_init(struct generated *g)
-{
-    memset(g, 0, sizeof *g);
-}
-
-WEAK void generated_release(struct generated *g)
-{
-    (void)g;
-}
-
-WEAK enum cwm_rc generate_program(const struct generate_settings *settings,
-                                  uint64_t seed, uint64_t index,
-                                  struct cwm_buf *source, struct generated *ret,
-                                  struct cwm_err *err)
-{
-    (void)settings;
-    memset(ret, 0, sizeof *ret);
-    memcpy(ret->entry, "f", 2);
-    ret->n_args = 1;
-    ret->args[0] = "3";
-    cwm_buf_clear(source);
-    cwm_buf_addf(source,
-                 "def f(n):\n    t = %llu\n    for i in range(n):\n"
-                 "        t += i * %llu\n    return t\n",
-                 (unsigned long long)index, (unsigned long long)seed);
-    return cwm_buf_check(source, "a program", err);
-}
-
-WEAK void mutate_settings_default(struct mutate_settings *ret_settings)
-{
-    memset(ret_settings, 0, sizeof *ret_settings);
-}
-
-WEAK enum cwm_rc mutator_new(const char *text, size_t len,
-                             const struct mutate_settings *settings,
-                             uint64_t seed, struct mutator **ret_mutator,
-                             struct cwm_err *err)
-{
-    (void)text;
-    (void)len;
-    (void)settings;
-    (void)seed;
-    (void)ret_mutator;
-    return CWM_FAIL(err, CWM_USAGE, "there are no mutants yet");
-}
-
-WEAK void mutator_free(struct mutator *m)
-{
-    (void)m;
-}
-
-WEAK enum cwm_rc mutator_next(struct mutator *m, struct cwm_buf *out,
-                              struct mutation *ret, bool *ret_more,
-                              struct cwm_err *err)
-{
-    (void)m;
-    (void)out;
-    (void)ret;
-    (void)err;
-    *ret_more = false;
-    return CWM_OK;
-}
-
-WEAK const char *mutate_kind_text(enum mutate_kind kind)
-{
-    (void)kind;
-    return "none";
 }

@@ -315,7 +315,7 @@ static enum cwm_rc put_card(struct export *x, struct cwm_err *err)
         return CWM_FAIL(err, CWM_NOMEM, "could not write the card");
     }
     cwm_buf_init(&card, MAX_CARD_BYTES);
-    rc = stats_make(x->store, x->options->cancel, stats, err);
+    rc = stats_make(x->store, false, x->options->cancel, stats, err);
     if (rc == CWM_OK) {
         x->stats->content = stats->content;
         export_card(x->options, x->stats, stats, x->files, &card);

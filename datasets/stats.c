@@ -377,8 +377,9 @@ static void sort_counts(struct stats_counts *c)
     }
 }
 
-enum cwm_rc stats_make(struct store *s, const volatile int *cancel,
-                       struct stats *ret_stats, struct cwm_err *err)
+enum cwm_rc stats_make(struct store *s, bool with_sample,
+                       const volatile int *cancel, struct stats *ret_stats,
+                       struct cwm_err *err)
 {
     enum cwm_rc rc;
 
@@ -393,7 +394,7 @@ enum cwm_rc stats_make(struct store *s, const volatile int *cancel,
     if (rc == CWM_OK) {
         rc = make_all_counts(s, ret_stats, err);
     }
-    if (rc == CWM_OK) {
+    if (rc == CWM_OK && with_sample) {
         rc = look_at_sample(s, cancel, ret_stats, err);
     }
     sort_counts(&ret_stats->exceptions);

@@ -8,6 +8,7 @@
 #ifndef DATASETS_STATS_H
 #define DATASETS_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cwm/base/buf.h"
@@ -63,8 +64,10 @@ struct stats {
     uint64_t n_sampled; /* traces looked into for types and exceptions */
 };
 
-enum cwm_rc stats_make(struct store *s, const volatile int *cancel,
-                       struct stats *ret_stats, struct cwm_err *err);
+/* with_sample false: types of values and exceptions are not looked for. */
+enum cwm_rc stats_make(struct store *s, bool with_sample,
+                       const volatile int *cancel, struct stats *ret_stats,
+                       struct cwm_err *err);
 
 /* Append to `out`.  The store's size is on disk, no part of the JSON. */
 void stats_json(const struct stats *stats, struct cwm_buf *out);

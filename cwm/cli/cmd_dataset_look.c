@@ -69,7 +69,7 @@ int dataset_stats(const struct dataset_fields *f)
     }
     rc = store_open(f->store, STORE_READ, &store, &err);
     if (rc == CWM_OK) {
-        rc = stats_make(store, cli_catch_signals(), stats, &err);
+        rc = stats_make(store, true, cli_catch_signals(), stats, &err);
     }
     code = rc == CWM_OK ? print_stats(f, stats) : cli_fail("dataset", &err);
     store_close(store);
