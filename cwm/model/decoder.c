@@ -170,6 +170,10 @@ static enum cwm_rc put_matrix(struct decoder *d, const struct rows *rows,
     w->values = values;
     w->scales = scales;
     o->matrix_changed(o, w, false);
+    if (w->packed) {
+        w->values = NULL; /* once is enough */
+        o->free(o, values);
+    }
     return o->check(o, err);
 }
 

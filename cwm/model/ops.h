@@ -53,7 +53,8 @@ static inline size_t ops_type_bytes(enum ops_type type)
 /*
  * The weights of a linear layer, y = x W^T.  `type` is that of the values:
  * OPS_F32 or OPS_BF16, which must be o->type where gradients are asked for;
- * OPS_I8 with a scale for each row (w = i8 * scale), for inference.
+ * OPS_I8 with a scale for each row (w = i8 * scale), for inference: there x may
+ * be rounded to 8 bits, too, with a scale for every few dozen inputs.
  * After values change, matrix_changed() must be called before the next use.
  */
 struct ops_matrix {
@@ -120,8 +121,10 @@ struct ops {
 
     /* ---- weights ---- */
 
-    /* `many`: it will be used for many rows at once (training, prompts), or
-     * row by row (generation).  Packs what pays to be packed. */
+    /* `many`: it will be used for many rows at once (training), or row by row
+     * (generation, and its prompts).  Packs what pays to be packed; where
+     * w->packed is set by a call without `many`, w->values are not read any
+     * more and may be freed. */
     void (*matrix_changed)(struct ops *o, struct ops_matrix *w, bool many);
     void (*matrix_release)(struct ops *o, struct ops_matrix *w);
 

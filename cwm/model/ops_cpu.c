@@ -5,7 +5,6 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/ops_cpu_internal.h"
-#include "cwm/model/ops_plain.h"
 
 /* Numbers below which waking others takes longer than the work. */
 enum { FEW_NUMBERS = 8192 };
@@ -233,8 +232,6 @@ enum cwm_rc ops_cpu_new(enum ops_type type, unsigned n_threads,
         .check = cpu_check,
         .from_f32 = cpu_from_f32,
         .to_f32 = cpu_to_f32,
-        .cache_put = plain__cache_put,
-        .cache_attention = plain__cache_attention,
         .sum_squares = cpu_sum_squares,
         .adamw = cpu_adamw,
         .release = cpu_release,
@@ -243,6 +240,7 @@ enum cwm_rc ops_cpu_new(enum ops_type type, unsigned n_threads,
     cpu__set_rows(&cpu->ops);
     cpu__set_attention(&cpu->ops);
     cpu__set_attention_back(&cpu->ops);
+    cpu__set_cache(&cpu->ops);
     cpu->kernels = kernels_pick();
     cpu->half = type == OPS_BF16;
     rc = make_threads(cpu, n_threads, err);

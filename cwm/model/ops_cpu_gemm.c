@@ -3,7 +3,8 @@
  * ops_cpu_gemm.c -- linear layers: each thread does a part of the rows or of
  * the columns of what comes out.
  *
- * Nothing is packed: oneDNN is within a few per cent of its packed speed with
+ * Weights of matrices that generate are packed (ops_cpu_packed.c); those of
+ * training are not: oneDNN is within a few per cent of its packed speed with
  * plain weights once there are a hundred rows, and packing after each step
  * would cost more.
  */
@@ -56,16 +57,6 @@ static void run(struct ops *o, const struct gemm_call *call)
     cpu__run(job.cpu, call->m * call->n * call->k, gemm_work, &job);
 }
 
-static void cpu_matrix_changed(struct ops *o, struct ops_matrix *w, bool many)
-{
-    (void)o, (void)w, (void)many;
-}
-
-static void cpu_matrix_release(struct ops *o, struct ops_matrix *w)
-{
-    (void)o, (void)w;
-}
-
 static void cpu_linear(struct ops *o, const void *x, size_t n,
                        const struct ops_matrix *w, void *out, size_t stride,
                        enum ops_type out_type)
@@ -82,6 +73,10 @@ static void cpu_linear(struct ops *o, const void *x, size_t n,
         .c_type = out_type,
     };
 
+    if (w->packed) {
+        cpu__packed_linear(o, x, n, w, out, stride, out_type);
+        return;
+    }
     run(o, &call);
 }
 
@@ -122,8 +117,8 @@ static void cpu_linear_dw(struct ops *o, const void *dy, const void *x,
 
 void cpu__set_gemm(struct ops *o)
 {
-    o->matrix_changed = cpu_matrix_changed;
-    o->matrix_release = cpu_matrix_release;
+    o->matrix_changed = cpu__matrix_changed;
+    o->matrix_release = cpu__matrix_release;
     o->linear = cpu_linear;
     o->linear_dx = cpu_linear_dx;
     o->linear_dw = cpu_linear_dw;

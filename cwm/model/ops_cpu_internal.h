@@ -29,7 +29,8 @@ struct cpu {
     struct pool *pool;             /* owned */
     struct cpu_thread *threads;    /* owned; [n_threads] */
     unsigned n_threads;
-    bool half; /* its type is bf16 */
+    bool half;                     /* its type is bf16 */
+    struct packed_region *regions; /* owned; ops_cpu_packed.c */
 };
 
 typedef void cpu_work(void *job, unsigned thread, unsigned n_threads);
@@ -53,11 +54,19 @@ static inline const void *cpu_at_const(const struct cpu *cpu, const void *p,
     return (const char *)p + i * (cpu->half ? 2 : 4);
 }
 
+/* ops_cpu_packed.c: of matrices that are used row by row. */
+void cpu__matrix_changed(struct ops *o, struct ops_matrix *w, bool many);
+void cpu__matrix_release(struct ops *o, struct ops_matrix *w);
+void cpu__packed_linear(struct ops *o, const void *x, size_t n,
+                        const struct ops_matrix *w, void *out, size_t stride,
+                        enum ops_type out_type);
+
 /* ops_cpu_gemm.c, ops_cpu_rows.c, ops_cpu_attention.c, ops_cpu_attention_back.c
  * put theirs into the table. */
 void cpu__set_gemm(struct ops *o);
 void cpu__set_rows(struct ops *o);
 void cpu__set_attention(struct ops *o);
 void cpu__set_attention_back(struct ops *o);
+void cpu__set_cache(struct ops *o); /* ops_cpu_cache.c */
 
 #endif /* CWM_MODEL_OPS_CPU_INTERNAL_H */
