@@ -14,6 +14,7 @@ root, as nobody too:
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,24 @@ CASES = [
 ]
 
 
+# What a machine may lack besides walls: an error that says what, no result.
+FAILURES = [
+    ("memfd_create=24", "could not make [0-9]+ bytes of shared memory"),
+    ("socketpair=24", "could not open what a worker needs"),
+    ("signalfd4=24", "could not open descriptors"),
+    ("eventfd2=24", "could not open descriptors"),
+    ("sethostname=1", "could not set the host name"),
+    ("capset=1", "could not drop rights"),
+    ("capget=1", "could not ask for rights"),
+    ("clone=11", "could not fork in the jail"),
+    ("sendmsg=32", "it ended at once"),
+    ("fallocate=95", "could not clear shared memory"),
+    ("close_range=38", "could not confine a run: its child ended early"),
+    ("landlock_add_rule=22", "could not confine a run"),
+    ("landlock_restrict_self=1", "could not confine a run: .* not permitted"),
+]
+
+
 class Machine:
     def __init__(self, user, prefix):
         self.user = user
@@ -161,6 +180,15 @@ def check_no_way(machine):
         yield f"status {p.returncode}, {p.stdout!r}, {p.stderr!r}"
 
 
+def check_failures(user, deny):
+    for rule, why in FAILURES:
+        p = Machine(user, [deny, rule, "--"]).run("trace", "one.py")
+        if p.returncode != 3 or p.stdout or \
+                not re.search(f"cwm trace: .*{why}", p.stderr):
+            yield (f"{rule}: status {p.returncode}, {p.stdout[:60]!r}, "
+                   f"{p.stderr!r} instead of '{why}'")
+
+
 def try_programs(who, folder, prefix, missing, names):
     """Hostile programs in what is left of the jail."""
     options = [word for name in missing for word in ("--allow-missing", name)]
@@ -185,6 +213,20 @@ def check_case(who, folder, deny, case):
         yield from try_programs(who, folder, prefix, missing, names)
 
 
+def check_user(who, folder, deny):
+    """Every line that is wrong, with the machine it is about."""
+    for case in CASES:
+        for line in check_case(who, folder, deny, case):
+            yield f"{case[0]}: {line}"
+    user = run_programs.User(who, folder, [])
+    (user.folder / "one.py").write_text("print(1)\n")
+    rules = [f"seccomp={ENOSYS}", *unshare(NEWPID)]
+    for line in check_no_way(Machine(user, [deny, *rules, "--"])):
+        yield f"neither pids nor filters: {line}"
+    yield from check_failures(user, deny)
+    yield from run_programs.left_on_the_host(folder)
+
+
 def main():
     cwm, deny = (pathlib.Path(a).resolve() for a in sys.argv[1:3])
     n_bad = 0
@@ -196,20 +238,12 @@ def main():
             if why:
                 print(why)
                 return run_programs.SKIP if why.startswith("SKIP") else 1
-            for case in CASES:
-                bad = list(check_case(who, folder, str(folder / deny.name),
-                                      case))
-                for line in bad:
-                    print(f"FAIL {who}, {case[0]}: {line}")
-                n_bad += len(bad)
-            rules = [f"seccomp={ENOSYS}", *unshare(NEWPID)]
-            user = run_programs.User(who, folder, [])
-            (user.folder / "one.py").write_text("print(1)\n")
-            for line in check_no_way(Machine(
-                    user, [str(folder / deny.name), *rules, "--"])):
-                print(f"FAIL {who}, neither pids nor filters: {line}")
-                n_bad += 1
-            print(f"{who}: {len(CASES) + 1} machines")
+            bad = list(check_user(who, folder, str(folder / deny.name)))
+            for line in bad:
+                print(f"FAIL {who}, {line}")
+            n_bad += len(bad)
+            print(f"{who}: {len(CASES) + 1 + len(FAILURES)} machines, "
+                  f"{len(bad)} wrong")
     return n_bad != 0
 
 
