@@ -92,7 +92,7 @@ struct sandbox_policy {
     X(WALL_TIME, "wall time") /* over limits.wall_ms */                        \
     X(MEMORY, "memory")       /* killed for memory by cgroup or watcher */     \
     X(OUTPUT, "output")       /* over limits.output_bytes */                   \
-    X(DENIED, "denied")       /* code: the forbidden system call or -1 */
+    X(DENIED, "denied")       /* a forbidden system call; code: -1 */
 
 enum sandbox_end {
 #define SANDBOX_END_ENUM(id, text) SANDBOX_END_##id,

@@ -13,7 +13,6 @@
 
 #include "cwm/base/alloc.h"
 #include "tracer/request.h"
-#include "tracer/syscall_name.h"
 #include "tracer/workers.h"
 
 enum {
@@ -385,7 +384,6 @@ static bool judge_kernel(struct tracer *t, const struct sandbox_verdict *kernel,
         return true;
     case SANDBOX_END_DENIED:
         *verdict = TRACE_VERDICT_DENIED;
-        syscall_name(kernel->code, t->detail, sizeof t->detail);
         return true;
     }
     return false;
