@@ -13,13 +13,15 @@
 typedef unsigned long long ull;
 
 enum {
-    WIDTH = 460,      /* of a plot, in units of its viewBox */
-    NAME_WIDTH = 150, /* of the names in front of lying bars */
+    WIDTH = 460,           /* of a plot, in units of its viewBox */
+    NAME_WIDTH = 150,      /* of the names in front of lying bars */
+    LONG_NAME_WIDTH = 250, /* where some are longer than NAME_LETTERS */
     NUMBER_WIDTH = 92,
     BAR = 20,     /* height of a lying bar with its gap */
     HEIGHT = 170, /* of standing bars */
     MAX_BARS = 12,
-    NAME_LETTERS = 22
+    NAME_LETTERS = 22,
+    LONG_NAME_LETTERS = 40
 };
 
 static const char style[] =
@@ -40,11 +42,12 @@ static const char style[] =
     ".facts b{display:block;font-size:22px;font-weight:600;"
     "font-variant-numeric:tabular-nums}\n"
     ".facts span,.plot p{color:var(--soft);font-size:13px}\n"
-    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min("
-    "100%,440px),1fr));gap:14px}\n"
+    ".plots{columns:2 420px;column-gap:14px}"
+    ".plot{break-inside:avoid;margin-bottom:14px}\n"
     "svg{width:100%;height:auto;display:block}\n"
     "text{fill:var(--ink);font:12px system-ui,sans-serif}"
     ".n{fill:var(--soft);font-variant-numeric:tabular-nums}\n"
+    ".narrow .n{font-size:9px}\n"
     "rect{fill:var(--bar)}.second rect{fill:var(--bar2)}"
     "line{stroke:var(--line)}\n";
 
@@ -120,25 +123,28 @@ static void open_plot(struct cwm_buf *out, const char *title,
 
 /* ---- lying bars ---- */
 
-static void add_bar(struct cwm_buf *out, int row, const char *name, uint64_t n,
-                    uint64_t most, uint64_t total)
+static void add_bar(struct cwm_buf *out, bool is_long, int row,
+                    const struct stats_count *count, uint64_t most,
+                    uint64_t total)
 {
     int y = row * BAR;
-    double room = WIDTH - NAME_WIDTH - NUMBER_WIDTH;
+    int name_width = is_long ? LONG_NAME_WIDTH : NAME_WIDTH;
+    double room = WIDTH - name_width - NUMBER_WIDTH;
+    uint64_t n = count->n;
     double width = most > 0 ? (double)n / (double)most * room : 0;
 
     cwm_buf_addf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
-                 NAME_WIDTH - 8, y + 14);
-    add_escaped(out, name, NAME_LETTERS);
+                 name_width - 8, y + 14);
+    add_escaped(out, count->name, is_long ? LONG_NAME_LETTERS : NAME_LETTERS);
     cwm_buf_addf(out,
                  "</text><rect x=\"%d\" y=\"%d\" "
                  "width=\"%.1f\" height=\"%d\" rx=\"2\"/>"
                  "<text class=\"n\" x=\"%.1f\" y=\"%d\">",
-                 NAME_WIDTH, y + 3, width < 1 ? 1 : width, BAR - 6,
-                 NAME_WIDTH + width + 6, y + 14);
+                 name_width, y + 3, width < 1 ? 1 : width, BAR - 6,
+                 name_width + width + 6, y + 14);
     add_short(out, (double)n);
     if (total > 0) {
-        cwm_buf_addf(out, "  %.*f %%", n * 1000 < 99 * total ? 1 : 0,
+        cwm_buf_addf(out, " \xC2\xB7 %.*f %%", n * 1000 < 99 * total ? 1 : 0,
                      100.0 * (double)n / (double)total);
     }
     cwm_buf_adds(out, "</text>");
@@ -151,7 +157,8 @@ static void add_bars(struct cwm_buf *out, const char *title,
     uint64_t total = c->n_other;
     uint64_t shown = 0;
     int n = c->n < MAX_BARS ? (int)c->n : MAX_BARS;
-    bool has_rest;
+    struct stats_count rest = {.name = "(others)"};
+    bool is_long = false;
 
     if (c->n == 0) {
         return;
@@ -159,18 +166,18 @@ static void add_bars(struct cwm_buf *out, const char *title,
     for (size_t i = 0; i < c->n; i++) {
         total += c->rows[i].n;
         shown += (int)i < n ? c->rows[i].n : 0;
+        is_long = is_long || strlen(c->rows[i].name) > NAME_LETTERS;
     }
-    has_rest = shown < total;
+    rest.n = total - shown;
     open_plot(out, title, subtitle, second);
     cwm_buf_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\">", WIDTH,
-                 (n + has_rest) * BAR);
+                 (n + (rest.n > 0)) * BAR);
     for (int i = 0; i < n; i++) {
-        add_bar(out, i, c->rows[i].name, c->rows[i].n, c->rows[0].n, total);
+        add_bar(out, is_long, i, &c->rows[i], c->rows[0].n, total);
     }
-    if (has_rest) {
-        add_bar(out, n, "(others)", total - shown,
-                c->rows[0].n > total - shown ? c->rows[0].n : total - shown,
-                total);
+    if (rest.n > 0) {
+        add_bar(out, is_long, n, &rest,
+                c->rows[0].n > rest.n ? c->rows[0].n : rest.n, total);
     }
     cwm_buf_adds(out, "</svg></section>\n");
 }
@@ -199,6 +206,15 @@ static void add_column(struct cwm_buf *out, double x, double width, uint64_t n,
                  x + width / 2, HEIGHT - 24 - height);
     add_short(out, (double)n);
     cwm_buf_adds(out, "</text>");
+}
+
+/* The least value of a bucket: 0, 1, 2, 4, ... 1k, 2k. */
+static void add_bound(struct cwm_buf *out, int i)
+{
+    static const char *const units[] = {"", "k", "M"};
+
+    cwm_buf_addf(out, "%d%s", i == 0 ? 0 : 1 << (i - 1) % 10,
+                 i == 0 ? "" : units[(i - 1) / 10]);
 }
 
 static void add_histogram(struct cwm_buf *out, const char *title,
@@ -231,8 +247,8 @@ static void add_histogram(struct cwm_buf *out, const char *title,
     cwm_buf_release(&numbers);
     width = (double)(WIDTH - 10) / (last - first);
     width = width > 60 ? 60 : width;
-    cwm_buf_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\">", WIDTH,
-                 HEIGHT);
+    cwm_buf_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\"%s>", WIDTH,
+                 HEIGHT, width < 30 ? " class=\"narrow\"" : "");
     cwm_buf_addf(out, "<line x1=\"0\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
                  WIDTH, HEIGHT - 19.5, HEIGHT - 19.5);
     for (int i = first; i < last; i++) {
@@ -243,12 +259,7 @@ static void add_histogram(struct cwm_buf *out, const char *title,
                      "<text class=\"n\" x=\"%.1f\" y=\"%d\" "
                      "text-anchor=\"middle\">",
                      x + width / 2, HEIGHT - 5);
-        if (i < 2) {
-            cwm_buf_addf(out, "%d", i);
-        } else {
-            add_short(out, (double)(UINT64_C(1) << (i - 1)));
-            cwm_buf_addc(out, '+');
-        }
+        add_bound(out, i);
         cwm_buf_adds(out, "</text>");
     }
     cwm_buf_adds(out, "</svg></section>\n");
