@@ -175,6 +175,19 @@ def rule_length(files):
             yield name, n_lines, f"{n_lines} lines; {MAX_LINES} is the limit"
 
 
+def rule_links(files):
+    link = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
+    for name in files:
+        if not name.endswith(".md"):
+            continue
+        text = read(name)
+        for match in link.finditer(text):
+            there = os.path.join(ROOT, os.path.dirname(name), match.group(1))
+            if not os.path.exists(there):
+                yield name, line_of(text, match.start()), \
+                    f"'{match.group(1)}' is not there"
+
+
 def rule_names(files):
     seen = {}
     for name in filter(is_c, files):
