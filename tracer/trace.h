@@ -151,7 +151,10 @@ enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
 enum cwm_rc tracer_drop_frames(struct tracer *t, struct trace_result *result,
                                struct cwm_err *err);
 
-/* The interpreters that workers were built for. */
+/*
+ * The interpreters that workers were built for; those that do not start are
+ * left out.  Fails where there is none that does.
+ */
 struct tracer_worker {
     char version[16]; /* "3.11.2" */
     char path[512];   /* of the worker program */

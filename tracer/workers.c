@@ -438,6 +438,15 @@ static enum cwm_rc check_visible(const struct worker_program *w,
     return CWM_OK;
 }
 
+static enum cwm_rc none_there(const char *folder, struct cwm_err *err)
+{
+    return CWM_FAIL(err, CWM_MISSING,
+                    "there is no " WORKER_PREFIX "X.Y in '%s'\nbuild cwm with "
+                    "a Python's headers there (python3-dev), or name the "
+                    "folder in CWM_WORKER_DIR",
+                    folder);
+}
+
 enum cwm_rc worker_program_find(const struct tracer_options *options,
                                 struct worker_program *ret_worker,
                                 struct cwm_err *err)
@@ -450,11 +459,7 @@ enum cwm_rc worker_program_find(const struct tracer_options *options,
     find_folder(options->worker_dir, folder, sizeof folder);
     list_candidates(folder, &found);
     if (found.n == 0) {
-        return CWM_FAIL(err, CWM_MISSING,
-                        "there is no " WORKER_PREFIX "X.Y in '%s'\nbuild cwm "
-                        "with a Python's headers there (python3-dev), or name "
-                        "the folder in CWM_WORKER_DIR",
-                        folder);
+        return none_there(folder, err);
     }
     if (!options->python) {
         default_interpreter(&found, &it);
@@ -500,11 +505,14 @@ enum cwm_rc tracer_workers(const char *worker_dir,
 
     find_folder(worker_dir, folder, sizeof folder);
     list_candidates(folder, &found);
+    if (found.n == 0) {
+        return none_there(folder, err);
+    }
     list = cwm_calloc(found.n, sizeof *list);
     if (!list) {
         return CWM_FAIL(err, CWM_NOMEM, "could not list the workers");
     }
-    for (size_t i = 0; i < found.n && rc == CWM_OK; i++) {
+    for (size_t i = 0; i < found.n && rc != CWM_NOMEM; i++) {
         struct worker_program w;
 
         rc = ask(found.list[i].path, "", &w, err);
@@ -513,7 +521,7 @@ enum cwm_rc tracer_workers(const char *worker_dir,
             worker_program_release(&w);
         }
     }
-    if (rc != CWM_OK) {
+    if (rc == CWM_NOMEM || n == 0) {
         cwm_free(list);
         return rc;
     }

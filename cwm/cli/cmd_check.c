@@ -103,7 +103,8 @@ static void add_verdict(const struct findings *f, struct cwm_buf *out)
     }
     cwm_buf_addf(out, "'cwm trace' will not run here as %s:", who);
     if (f->n_workers == 0) {
-        cwm_buf_adds(out, " there is no worker;");
+        cwm_buf_adds(out, " there is no worker");
+        cwm_buf_adds(out, n_missing(f) > 0 ? ";" : ".");
     }
     for (int i = 0; i < SANDBOX_N_WALLS; i++) {
         if (f->walls[i].required && !f->walls[i].up) {

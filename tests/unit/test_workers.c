@@ -111,6 +111,9 @@ static void workers__are_all_listed_in_order(void **state)
 
 static void workers__an_answer_that_is_none_is_told(void **state)
 {
+    struct tracer_worker *list = NULL;
+    size_t n = 0;
+
     (void)state;
     put_script("cwm-worker-7.20", "#!/bin/sh\necho gibberish\n");
     assert_not_found("7.20", CWM_FORMAT, "cannot understand");
@@ -118,6 +121,10 @@ static void workers__an_answer_that_is_none_is_told(void **state)
     assert_not_found("7.20", CWM_SYSTEM, "failed with status 4: no library");
     put_script("cwm-worker-7.20", "#!/bin/sh\nkill -SEGV $$\n");
     assert_not_found("7.20", CWM_SYSTEM, "was ended by signal 11");
+    /* and it is no reason to say nothing of the others */
+    assert_int_equal(tracer_workers(folder, &list, &n, NULL), CWM_OK);
+    assert_int_equal(n, 2);
+    cwm_free(list);
     unlink(in_folder("cwm-worker-7.20"));
 }
 
