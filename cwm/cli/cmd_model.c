@@ -5,28 +5,23 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
+#include "cwm/cli/cmd_model.h"
 #include "cwm/model/model.h"
 #include "cwm/model/token_lines.h"
 
 enum { MAX_INFO_BYTES = 1 << 16, MAX_IDS_BYTES = 1 << 30, MAX_NEW = 1 << 20 };
 
-struct model_fields {
-    const char *ids;
-    const char *out;
-    uint64_t max_new;
-    bool greedy;
-    bool json;
-};
-
 #define FIELD(field) offsetof(struct model_fields, field)
 
 static const char *const uses[] = {
     "info DIR [--json]", "logits DIR --ids IDS.json -o OUT.f32",
-    "generate DIR --ids IDS.json --max-new N --greedy --json", NULL};
+    "generate DIR --ids IDS.json [--max-new N] [options]", NULL};
 
 static const char *const examples[] = {
     "cwm model info checkpoint",
-    "cwm model logits checkpoint --ids ids.json -o logits.f32", NULL};
+    "cwm model logits checkpoint --ids ids.json -o logits.f32",
+    "cwm model generate checkpoint --ids ids.json --samples 8 --top-p 0.95",
+    NULL};
 
 static const struct opt options[] = {
     {.group = "What goes in",
@@ -34,7 +29,8 @@ static const struct opt options[] = {
      .type = OPT_STRING,
      .offset = FIELD(ids),
      .value = "IDS",
-     .help = "a JSON file: a list of lists of token ids, equally long"},
+     .help = "a JSON file: a list of lists of token ids; for logits equally "
+             "long"},
     {.group = "Generating",
      .name = "max-new",
      .type = OPT_U64,
@@ -45,10 +41,33 @@ static const struct opt options[] = {
      .max = MAX_NEW,
      .help = "stop after this many new tokens, where none of the model's "
              "\"eos_token_id\" came before"},
-    {.name = "greedy",
+    {.name = "samples",
+     .type = OPT_U64,
+     .offset = FIELD(samples),
+     .value = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = MAX_NEW,
+     .help = "continue each list so many times; they share its beginning"},
+    GENERATING_OPTIONS(FIELD(generating)),
+    {.name = "stop",
+     .type = OPT_LIST,
+     .offset = FIELD(stops),
+     .value = "ID",
+     .help = "stop behind this token, too; may be given several times"},
+    {.name = "batch",
+     .type = OPT_U64,
+     .offset = FIELD(batch),
+     .value = "N",
+     .fallback = "16",
+     .min = 1,
+     .max = 4096,
+     .help = "samples that go on at once"},
+    {.name = "logprobs",
      .type = OPT_FLAG,
-     .offset = FIELD(greedy),
-     .help = "always take the likeliest token; needed: there is no sampling"},
+     .offset = FIELD(logprobs),
+     .help = "write each token's log-probability, too: the model's own, "
+             "whatever it was drawn from"},
     {.group = "Output",
      .letter = 'o',
      .name = "out",
@@ -72,7 +91,8 @@ static const struct opt_command command = {
     .examples = examples,
     .notes = "DIR holds config.json and model.safetensors (or several and "
              "their index), as\nHugging Face's CwmForCausalLM writes them.  "
-             "The pass is the plain one in\nfp32: exact, and slow.\n\n"
+             "The pass of logits is the plain\none in fp32: exact, and "
+             "slow.\n\n"
              "Exit status:\n"
              "  0  done\n"
              "  2  the request cannot be carried out as given\n"
@@ -80,7 +100,7 @@ static const struct opt_command command = {
     .max_positionals = 2,
 };
 
-/* Lists of ids, and a pass over as many tokens as they may become. */
+/* Lists of ids, and a pass over one of them. */
 struct job {
     const struct model *m; /* borrowed */
     struct token_ids ids;  /* list by list */
@@ -109,8 +129,7 @@ static enum cwm_rc read_ids(const char *path, struct job *job,
     return rc;
 }
 
-/* Room for n_new tokens behind each list. */
-static enum cwm_rc job_start(struct job *job, const char *path, size_t n_new,
+static enum cwm_rc job_start(struct job *job, const char *path,
                              struct cwm_err *err)
 {
     enum cwm_rc rc = read_ids(path, job, err);
@@ -119,7 +138,7 @@ static enum cwm_rc job_start(struct job *job, const char *path, size_t n_new,
     if (rc != CWM_OK) {
         return rc;
     }
-    n = job->n_each + n_new;
+    n = job->n_each;
     if (n > job->m->config.max_positions) {
         return CWM_FAIL(err, CWM_USAGE,
                         "cannot run the model on %zu tokens: it was made for "
@@ -170,7 +189,7 @@ static enum cwm_rc logits(const struct model_fields *fields,
     enum cwm_rc rc;
 
     cwm_buf_init(&out, SIZE_MAX / 2);
-    rc = job_start(&job, fields->ids, 0, err);
+    rc = job_start(&job, fields->ids, err);
     if (rc == CWM_OK) {
         rc = all_logits(&job, &out, err);
     }
@@ -178,89 +197,6 @@ static enum cwm_rc logits(const struct model_fields *fields,
         rc = io_replace_file(fields->out, out.data, out.len, err);
     }
     cwm_buf_release(&out);
-    job_release(&job);
-    return rc;
-}
-
-/* ---- generate -------------------------------------------------------------
- */
-
-static uint32_t likeliest(const float *row, size_t n)
-{
-    uint32_t best = 0;
-    size_t i;
-
-    for (i = 1; i < n; i++) {
-        best = row[i] > row[best] ? (uint32_t)i : best;
-    }
-    return best;
-}
-
-static bool is_stop(const struct model_config *c, uint32_t id)
-{
-    uint32_t i;
-
-    for (i = 0; i < c->n_stops; i++) {
-        if (c->stops[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* *text begins as the prompt; the new ids go to *added, too. */
-static enum cwm_rc continue_text(const struct job *job, size_t max_new,
-                                 struct token_ids *text,
-                                 struct token_ids *added, struct cwm_err *err)
-{
-    const struct model_config *c = &job->m->config;
-    enum cwm_rc rc = CWM_OK;
-    uint32_t id;
-
-    while (added->n < max_new && rc == CWM_OK) {
-        rc = model_forward(job->pass, text->ids, text->n, job->logits, err);
-        if (rc != CWM_OK) {
-            break;
-        }
-        id = likeliest(job->logits + (text->n - 1) * c->vocab_size,
-                       c->vocab_size);
-        rc = token_ids_add(text, id, err);
-        if (rc == CWM_OK) {
-            rc = token_ids_add(added, id, err);
-        }
-        if (is_stop(c, id)) {
-            break;
-        }
-    }
-    return rc;
-}
-
-static enum cwm_rc generate(const struct model_fields *fields,
-                            const struct model *m, struct cwm_buf *out,
-                            struct cwm_err *err)
-{
-    struct job job = {.m = m};
-    struct token_ids text = {0};
-    struct token_ids added = {0};
-    enum cwm_rc rc = job_start(&job, fields->ids, fields->max_new, err);
-    size_t i;
-    size_t k;
-
-    for (i = 0; i < job.n_lists && rc == CWM_OK; i++) {
-        text.n = 0;
-        added.n = 0;
-        for (k = 0; k < job.n_each && rc == CWM_OK; k++) {
-            rc = token_ids_add(&text, job.ids.ids[i * job.n_each + k], err);
-        }
-        if (rc == CWM_OK) {
-            rc = continue_text(&job, fields->max_new, &text, &added, err);
-        }
-        if (rc == CWM_OK) {
-            token_line_put_ids(&added, out);
-        }
-    }
-    token_ids_release(&text);
-    token_ids_release(&added);
     job_release(&job);
     return rc;
 }
@@ -326,10 +262,6 @@ static int check_words(const struct model_fields *fields,
     if (strcmp(verb, "logits") == 0 && !fields->out) {
         return cli_usage("model", "logits needs -o OUT.f32");
     }
-    if (strcmp(verb, "generate") == 0 && !fields->greedy) {
-        return cli_usage("model", "generate needs --greedy: there is no "
-                                  "sampling");
-    }
     return -1;
 }
 
@@ -351,13 +283,15 @@ static int run(int argc, char **argv)
     if (code >= 0) {
         goto out;
     }
+    if (strcmp(rest.values[0], "generate") == 0) {
+        code = model_generate(&fields, rest.values[1]);
+        goto out;
+    }
     rc = model_load(rest.values[1], &m, &err);
     if (rc == CWM_OK && strcmp(rest.values[0], "info") == 0) {
         add_info(&m->config, fields.json, &out);
-    } else if (rc == CWM_OK && strcmp(rest.values[0], "logits") == 0) {
-        rc = logits(&fields, m, &err);
     } else if (rc == CWM_OK) {
-        rc = generate(&fields, m, &out, &err);
+        rc = logits(&fields, m, &err);
     }
     code = rc == CWM_OK ? cli_print("model", &out) : cli_fail("model", &err);
 out:

@@ -116,6 +116,39 @@ enum cwm_rc token_lists_parse(const char *json, size_t len,
     return rc;
 }
 
+enum cwm_rc token_lists_parse_ragged(const char *json, size_t len,
+                                     struct token_ids *out,
+                                     struct token_ids *ends,
+                                     struct cwm_err *err)
+{
+    json_error_t problem;
+    json_t *root = json_loadb(json, len, 0, &problem);
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    if (!root) {
+        return CWM_FAIL(err, CWM_FORMAT, "could not read the JSON, line %d: %s",
+                        problem.line, problem.text);
+    }
+    if (json_array_size(root) == 0) {
+        rc = CWM_FAIL(err, CWM_FORMAT, "there is no list of lists of ids");
+    }
+    for (i = 0; i < json_array_size(root) && rc == CWM_OK; i++) {
+        size_t before = out->n;
+
+        rc = add_list(json_array_get(root, i), out, err);
+        if (rc == CWM_OK && out->n == before) {
+            rc = CWM_FAIL(err, CWM_FORMAT, "list %zu is empty", i);
+        } else if (rc == CWM_OK && out->n > UINT32_MAX) {
+            rc = CWM_FAIL(err, CWM_LIMIT, "the lists have too many ids");
+        } else if (rc == CWM_OK) {
+            rc = token_ids_add(ends, (uint32_t)out->n, err);
+        }
+    }
+    json_decref(root);
+    return rc;
+}
+
 void token_line_put_text(const char *text, size_t len, struct cwm_buf *out)
 {
     cwm_buf_adds(out, "{\"text\": ");

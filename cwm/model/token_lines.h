@@ -32,6 +32,12 @@ enum cwm_rc token_lists_parse(const char *json, size_t len,
                               struct token_ids *out, size_t *ret_n_lists,
                               size_t *ret_n_each, struct cwm_err *err);
 
+/* The same of any lengths but 0: list i is out->ids[ends[i - 1]..ends[i]). */
+enum cwm_rc token_lists_parse_ragged(const char *json, size_t len,
+                                     struct token_ids *out,
+                                     struct token_ids *ends,
+                                     struct cwm_err *err);
+
 /* Append a line, '\n' included; a failure sticks to `out`. */
 void token_line_put_text(const char *text, size_t len, struct cwm_buf *out);
 void token_line_put_ids(const struct token_ids *ids, struct cwm_buf *out);

@@ -62,6 +62,38 @@ def shard(checkpoint, folder, n_files):
     shutil.copy(checkpoint / "config.json", folder)
 
 
+def check_samples(run, program, checkpoint, expected, folder):
+    """Lists of several lengths, sampled: the same in any batch."""
+    lists = [expected["greedy_prompt"], expected["input_ids"][1][:5]]
+    (folder / "ids.json").write_text(json.dumps(lists))
+    words = ["generate", checkpoint, "--ids", folder / "ids.json",
+             "--max-new", 12, "--samples", 3, "--temperature", "0.9",
+             "--top-p", "0.95", "--seed", 5, "--logprobs"]
+    alone = run(program, *words, "--batch", 1)
+    bad = 0
+    if alone != run(program, *words):
+        print("what is sampled depends on the batch")
+        bad += 1
+    rows = [json.loads(line) for line in alone.splitlines()]
+    places = [(row["list"], row["sample"]) for row in rows]
+    if places != [(i, k) for i in range(2) for k in range(3)]:
+        print(f"order: {places}")
+        bad += 1
+    if any(len(row["ids"]) != len(row["logprobs"]) or len(row["ids"]) > 12
+           or max(row["logprobs"]) > 0 for row in rows):
+        print(f"rows: {rows}")
+        bad += 1
+    if rows[0]["ids"] == rows[1]["ids"] == rows[2]["ids"]:
+        print("three samples are one")
+        bad += 1
+    stop = rows[0]["ids"][4]
+    first = json.loads(run(program, *words, "--stop", stop).splitlines()[0])
+    if first["end"] != "stop" or first["ids"][-1] != stop:
+        print(f"not stopped by {stop}: {first}")
+        bad += 1
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cwm", required=True, type=pathlib.Path)
@@ -107,6 +139,7 @@ def main():
                 print(f"want {expected['greedy_continuation']}\ngot  {line}")
                 bad += 1
         bad += len(lines) != 2
+        bad += check_samples(cwm, program, checkpoint, expected, folder)
     info = json.loads(cwm(program, "info", checkpoint, "--json"))
     if info["parameters"] != 394304 or info["sliding_layers"] != 6:
         print(f"info: {info}")
