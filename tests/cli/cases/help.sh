@@ -20,9 +20,9 @@ for command in trace check tokenizer model; do
 done
 awk 'length > 80' help.txt
 try cwm --version
-cwm help >/dev/full 2>&1
-cwm help 2>&1 >/dev/full
+cwm help >/dev/full 2>err.txt
 echo "-> $?"
+cat err.txt
 cwm --dump-options trcae 2>&1
 echo "-> $?"
 echo "# without any worker"
