@@ -44,6 +44,7 @@ extern const struct cli_command cli_verify;
 extern const struct cli_command cli_pack;
 extern const struct cli_command cli_tokenizer;
 extern const struct cli_command cli_trace;
+extern const struct cli_command cli_train;
 
 /* Print `cwm NAME: MESSAGE`, then the hints; the exit code that fits. */
 int cli_fail(const char *name, const struct cwm_err *err);

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_train.c -- `cwm train`: a model from shards, from nothing or further. */
+#include "cwm/cli/cmd_train.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/io.h"
+#include "cwm/cli/cli.h"
+#include "cwm/model/tokenizer.h"
+#include "cwm/model/train_loader.h"
+
+enum { MAX_RESULT_BYTES = 1 << 16 };
+
+#define MAX_TOKENIZER_BYTES ((size_t)1 << 30)
+
+#define FIELD(field) offsetof(struct train_fields, field)
+
+static const char *const uses[] = {"SHARDS --tokenizer FILE -o RUN [options]",
+                                   NULL};
+
+static const char *const examples[] = {
+    "cwm train shards --tokenizer tokenizer.json --size 1m --steps 500 -o run",
+    "cwm model info run/last", NULL};
+
+static const char *const size_names[] = {"1m",  "5m",   "32m",
+                                         "88m", "287m", NULL};
+static const char *const packing_names[] = {"stream", "whole", NULL};
+static const char *const type_names[] = {"fp32", "bf16", NULL};
+
+#define COUNT(name_, field_, value_, fallback_, min_, max_, help_)             \
+    {                                                                          \
+        .name = (name_), .type = OPT_U64, .offset = FIELD(field_),             \
+        .value = (value_), .fallback = (fallback_), .min = (min_),             \
+        .max = (max_), .help = (help_)                                         \
+    }
+
+#define REAL(name_, field_, fallback_, help_)                                  \
+    {                                                                          \
+        .name = (name_), .type = OPT_STRING, .offset = FIELD(field_),          \
+        .value = "x", .fallback = (fallback_), .help = (help_)                 \
+    }
+
+static const struct opt options[] = {
+    {.group = "What goes in and out",
+     .name = "tokenizer",
+     .type = OPT_STRING,
+     .offset = FIELD(tokenizer),
+     .value = "FILE",
+     .help = "the tokenizer that the shards were packed with; a copy is put "
+             "beside the model"},
+    {.letter = 'o',
+     .name = "out",
+     .type = OPT_STRING,
+     .offset = FIELD(out),
+     .value = "RUN",
+     .help = "the run's folder: RUN/last leads to the newest state, a model "
+             "that other commands take; RUN/log.jsonl has a line for every "
+             "step.  Where there is a state the run goes on from it"},
+    {.name = "init",
+     .type = OPT_STRING,
+     .offset = FIELD(init),
+     .value = "DIR",
+     .help = "begin with this checkpoint's shape and weights"},
+    {.group = "The model",
+     .name = "size",
+     .type = OPT_ENUM,
+     .offset = FIELD(size),
+     .value = "SIZE",
+     .fallback = "5m",
+     .choices = size_names,
+     .help = "a shape of about so many parameters; the next options change "
+             "parts of it"},
+    COUNT("layers", layers, "n", NULL, 1, MODEL_MAX_LAYERS, "layers"),
+    COUNT("width", width, "n", NULL, 2, MODEL_MAX_WIDTH,
+          "channels of the model"),
+    COUNT("heads", heads, "n", NULL, 1, MODEL_MAX_HEADS, "query heads"),
+    COUNT("kv-heads", kv_heads, "n", NULL, 1, MODEL_MAX_HEADS,
+          "key and value heads, which query heads share"),
+    COUNT("ffn", ffn, "n", NULL, 1, MODEL_MAX_WIDTH,
+          "channels of the feed-forward part"),
+    COUNT("window", window, "n", "512", 0, MODEL_MAX_POSITIONS,
+          "tokens that three of four layers see; every fourth from the first, "
+          "and the last, see all; 0: all do"),
+    COUNT("context", context, "n", NULL, 1, MODEL_MAX_POSITIONS,
+          "positions that the model is made for; a row's, unless told"),
+    {.name = "untied",
+     .type = OPT_FLAG,
+     .offset = FIELD(untied),
+     .help = "an output matrix of its own, not the embedding"},
+    {.group = "Batches",
+     .name = "rows",
+     .type = OPT_U64,
+     .offset = FIELD(rows),
+     .value = "n",
+     .fallback = "8",
+     .min = 1,
+     .max = 1 << 16,
+     .help = "rows of a batch"},
+    COUNT("row-tokens", row_tokens, "n", "512", 2, 1 << 24, "tokens of a row"),
+    COUNT("accumulate", accumulate, "n", "1", 1, 1 << 16,
+          "batches of one step: as if they were one, in the memory of one"),
+    {.name = "packing",
+     .type = OPT_ENUM,
+     .offset = FIELD(packing),
+     .value = "HOW",
+     .fallback = "stream",
+     .choices = packing_names,
+     .help = "stream: rows are filled to their ends, documents go on in the "
+             "next; whole: no document is cut that fits a row"},
+    REAL("weight-context", weights[SHARD_CONTEXT], "0",
+         "how much the loss on what is given counts: the program"),
+    REAL("weight-observation", weights[SHARD_OBSERVATION], "1",
+         "... on what is observed: events and variables"),
+    REAL("weight-action", weights[SHARD_ACTION], "1",
+         "... on the lines that are run"),
+    REAL("weight-argument", weights[SHARD_ARGUMENT], "1",
+         "... on what is returned or raised"),
+    {.group = "Steps",
+     .name = "steps",
+     .type = OPT_U64,
+     .offset = FIELD(steps),
+     .value = "n",
+     .fallback = "1000",
+     .min = 1,
+     .max = UINT32_MAX,
+     .help = "of the whole run; the rate falls along a cosine until then"},
+    COUNT("warmup-steps", warmup_steps, "n", "50", 0, UINT32_MAX,
+          "steps in which the rate rises"),
+    REAL("rate", rate, "1e-3", "the learning rate at its highest"),
+    REAL("final-part", final_part, "0.1",
+         "the part of it that is left at the "
+         "end"),
+    REAL("decay", decay, "0.1", "how fast matrices decay, times the rate"),
+    REAL("clip", clip, "1", "the gradients' greatest length; 0: none"),
+    COUNT("seed", seed, "n", "0", 0, UINT64_MAX,
+          "of the first weights and of the documents' order"),
+    {.group = "Computing",
+     .name = "type",
+     .type = OPT_ENUM,
+     .offset = FIELD(type),
+     .value = "TYPE",
+     .fallback = "bf16",
+     .choices = type_names,
+     .help = "what products are computed in; weights, and what must not lose "
+             "digits, are fp32 in both"},
+    COUNT("threads", threads, "n", "0", 0, 256, "0: as many as there are CPUs"),
+    {.group = "States and judging",
+     .name = "save-every",
+     .type = OPT_U64,
+     .offset = FIELD(save_every),
+     .value = "steps",
+     .fallback = "200",
+     .min = 0,
+     .max = UINT32_MAX,
+     .help = "save a state that often; one is saved at the end, and when the "
+             "run is stopped by Ctrl-C, in any case"},
+    COUNT("judge-every", judge_every, "steps", "200", 0, UINT32_MAX,
+          "measure the loss on held-out documents that often; 0: at the end "
+          "only"),
+    COUNT("judge-batches", judge_batches, "n", "16", 1, UINT32_MAX,
+          "held-out batches that are measured"),
+    COUNT("max-seconds", max_seconds, "n", "0", 0, UINT32_MAX,
+          "stop, saved, after so long; the same command goes on; 0: never"),
+    {.name = "json",
+     .type = OPT_FLAG,
+     .offset = FIELD(json),
+     .help = "the result as a JSON object"},
+};
+
+static const struct opt_command command = {
+    .name = "train",
+    .summary = "train a model on shards of traces",
+    .uses = uses,
+    .opts = options,
+    .n_opts = sizeof options / sizeof options[0],
+    .examples = examples,
+    .notes = "SHARDS is a folder that `cwm pack` filled.  A run that was "
+             "stopped goes on where\nits last state is, to the same bits as "
+             "one that was not (same machine, same\n--threads).\n\n"
+             "Exit status:\n"
+             "  0  done, or the time is up and a state saved\n"
+             "  2  the request cannot be carried out as given\n"
+             "  3  our own failure, or a loss that is not finite\n",
+    .max_positionals = 1,
+};
+
+/* ---- words that are numbers -----------------------------------------------
+ */
+
+static enum cwm_rc read_real(const char *name, const char *text, double least,
+                             double most, double *ret, struct cwm_err *err)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+
+    if (end == text || *end || !isfinite(value) || value < least ||
+        value > most) {
+        return CWM_FAIL(err, CWM_USAGE, "--%s is a number from %g to %g", name,
+                        least, most);
+    }
+    *ret = value;
+    return CWM_OK;
+}
+
+static enum cwm_rc read_settings(const struct train_fields *f,
+                                 struct train_settings *s, struct cwm_err *err)
+{
+    const struct {
+        const char *name, *text;
+        double least, most;
+        double *value;
+    } reals[] = {
+        {"rate", f->rate, 0, 10, &s->rate},
+        {"final-part", f->final_part, 0, 1, &s->final_part},
+        {"decay", f->decay, 0, 10, &s->decay},
+        {"clip", f->clip, 0, 1e9, &s->clip},
+    };
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    train_settings_default(s);
+    for (i = 0; i < sizeof reals / sizeof *reals && rc == CWM_OK; i++) {
+        rc = read_real(reals[i].name, reals[i].text, reals[i].least,
+                       reals[i].most, reals[i].value, err);
+    }
+    s->n_rows = (uint32_t)f->rows;
+    s->row_tokens = (uint32_t)f->row_tokens;
+    s->n_accumulate = (uint32_t)f->accumulate;
+    s->n_steps = f->steps;
+    s->n_warmup = f->warmup_steps;
+    s->seed = f->seed;
+    return rc;
+}
+
+static enum cwm_rc read_weights(const struct train_fields *f,
+                                float weights[SHARD_N_CLASSES],
+                                struct cwm_err *err)
+{
+    static const char *const names[SHARD_N_CLASSES] = {
+        [SHARD_CONTEXT] = "weight-context",
+        [SHARD_OBSERVATION] = "weight-observation",
+        [SHARD_ACTION] = "weight-action",
+        [SHARD_ARGUMENT] = "weight-argument",
+    };
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    for (i = 0; i < SHARD_N_CLASSES && rc == CWM_OK; i++) {
+        double value = 0;
+
+        rc = read_real(names[i], f->weights[i], 0, 1000, &value, err);
+        weights[i] = (float)value;
+    }
+    return rc;
+}
+
+/* ---- what a run stands on -------------------------------------------------
+ */
+
+struct setup {
+    const struct train_fields *fields;
+    const char *shards;
+    struct train_settings settings;
+    struct model_config config;
+    struct tokenizer *tokenizer; /* owned */
+    struct cwm_buf tokenizer_file;
+    struct loader *train, *held_out; /* owned; held_out may be NULL */
+    struct train_data train_data, held_out_data;
+    struct ops *ops;         /* owned */
+    struct transformer *t;   /* owned */
+    struct trainer *trainer; /* owned */
+};
+
+static void setup_release(struct setup *s)
+{
+    trainer_free(s->trainer);
+    transformer_free(s->t);
+    ops_free(s->ops);
+    loader_close(s->train);
+    loader_close(s->held_out);
+    tokenizer_free(s->tokenizer);
+    cwm_buf_release(&s->tokenizer_file);
+}
+
+static enum cwm_rc load_tokenizer(struct setup *s, struct cwm_err *err)
+{
+    enum cwm_rc rc =
+        io_read_file(s->fields->tokenizer, &s->tokenizer_file, err);
+
+    if (rc == CWM_OK) {
+        rc = tokenizer_parse(s->tokenizer_file.data ? s->tokenizer_file.data
+                                                    : "",
+                             s->tokenizer_file.len, &s->tokenizer, err);
+        if (rc != CWM_OK) {
+            cwm_err_context(err, "%s", s->fields->tokenizer);
+        }
+    }
+    return rc;
+}
+
+/* The shape of --init, or that of the words. */
+static enum cwm_rc choose_shape(struct setup *s, struct cwm_err *err)
+{
+    static const char end[] = "<|end_of_text|>";
+    uint32_t n_ids = tokenizer_n_ids(s->tokenizer);
+    enum cwm_rc rc;
+
+    if (s->fields->init) {
+        rc = config_load(s->fields->init, &s->config, err);
+        if (rc == CWM_OK && s->config.vocab_size < n_ids) {
+            rc = CWM_FAIL(err, CWM_USAGE,
+                          "cannot begin with '%s': it has %u words, the "
+                          "tokenizer %u",
+                          s->fields->init, s->config.vocab_size, n_ids);
+        }
+        return rc;
+    }
+    rc = train__shape(s->fields, n_ids, &s->config, err);
+    if (rc == CWM_OK && tokenizer_special(s->tokenizer, end, sizeof end - 1,
+                                          &s->config.stops[0])) {
+        s->config.n_stops = 1;
+    }
+    return rc;
+}
+
+/* *ret_loader stays NULL where the split has no shards. */
+static enum cwm_rc open_split(const struct setup *s, bool is_train,
+                              struct loader **ret_loader, struct cwm_err *err)
+{
+    struct loader_options o;
+    char **paths = NULL; /* owned */
+    size_t n = 0;
+    enum cwm_rc rc = loader_find_shards(
+        s->shards, is_train ? "train" : "held-out", &paths, &n, err);
+
+    if (rc != CWM_OK || n == 0) {
+        return rc;
+    }
+    loader_options_default(&o);
+    o.paths = (const char *const *)paths;
+    o.n_paths = n;
+    o.tokenizer_hash = tokenizer_hash(s->tokenizer);
+    o.n_ids = s->config.vocab_size;
+    o.n_rows = s->settings.n_rows;
+    o.row_tokens = s->settings.row_tokens;
+    o.packing = s->fields->packing ? LOADER_WHOLE : LOADER_STREAM;
+    o.in_order = !is_train;
+    o.seed = s->settings.seed;
+    o.n_epochs = is_train ? 0 : 1;
+    rc = read_weights(s->fields, o.weights, err);
+    if (rc == CWM_OK) {
+        rc = loader_open(&o, ret_loader, err);
+    }
+    cwm_free(paths);
+    return rc;
+}
+
+static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
+{
+    enum cwm_rc rc = open_split(s, true, &s->train, err);
+
+    if (rc == CWM_OK && !s->train) {
+        rc = CWM_FAIL(err, CWM_USAGE, "there are no shards to train on in '%s'",
+                      s->shards);
+    }
+    if (rc == CWM_OK) {
+        rc = open_split(s, false, &s->held_out, err);
+    }
+    if (rc == CWM_OK) {
+        s->train_data = train_loader_data(s->train);
+        s->held_out_data = train_loader_data(s->held_out);
+    }
+    return rc;
+}
+
+static enum cwm_rc make_model(struct setup *s, struct cwm_err *err)
+{
+    const struct train_fields *f = s->fields;
+    enum cwm_rc rc = ops_cpu_new(f->type ? OPS_BF16 : OPS_F32,
+                                 (unsigned)f->threads, &s->ops, err);
+
+    if (rc == CWM_OK) {
+        rc = transformer_new(
+            s->ops, &s->config,
+            (size_t)s->settings.n_rows * s->settings.row_tokens, &s->t, err);
+    }
+    if (rc == CWM_OK) {
+        rc = trainer_new(&s->settings, s->t, &s->train_data, &s->trainer, err);
+    }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (checkpoint_exists(f->out)) {
+        return checkpoint_resume(f->out, s->trainer, err);
+    }
+    return f->init ? transformer_load(s->t, f->init, err)
+                   : transformer_init(s->t, s->settings.seed, err);
+}
+
+static enum cwm_rc set_up(struct setup *s, struct cwm_err *err)
+{
+    enum cwm_rc rc = read_settings(s->fields, &s->settings, err);
+
+    if (rc == CWM_OK) {
+        rc = load_tokenizer(s, err);
+    }
+    if (rc == CWM_OK) {
+        rc = choose_shape(s, err);
+    }
+    if (rc == CWM_OK) {
+        rc = open_data(s, err);
+    }
+    if (rc == CWM_OK && mkdir(s->fields->out, 0755) != 0 && errno != EEXIST) {
+        rc = CWM_FAIL(err, CWM_IO, "could not make the folder '%s': %s",
+                      s->fields->out, strerror(errno));
+    }
+    return rc == CWM_OK ? make_model(s, err) : rc;
+}
+
+/* ---- the command ----------------------------------------------------------
+ */
+
+static void say_start(const struct setup *s)
+{
+    struct loader_info info;
+
+    loader_info(s->train, &info);
+    cli_say("%.2f M parameters, %zu MB of memory; %llu documents of %llu "
+            "tokens; step %llu of %llu",
+            (double)transformer_n_parameters(s->t) * 1e-6, s->t->n_bytes >> 20,
+            (unsigned long long)info.n_documents,
+            (unsigned long long)info.n_tokens,
+            (unsigned long long)s->trainer->step,
+            (unsigned long long)s->settings.n_steps);
+}
+
+static void add_json(const struct setup *s, const struct train_result *r,
+                     struct cwm_buf *out)
+{
+    struct cwm_buf path;
+
+    cwm_buf_addf(out,
+                 "{\"step\": %llu, \"finished\": %s, \"tokens\": %llu, "
+                 "\"loss\": %.6f, \"held_out_loss\": ",
+                 (unsigned long long)r->step, r->finished ? "true" : "false",
+                 (unsigned long long)r->n_tokens, r->loss);
+    if (isfinite(r->held_out_loss)) {
+        cwm_buf_addf(out, "%.6f", r->held_out_loss);
+    } else {
+        cwm_buf_adds(out, "null");
+    }
+    cwm_buf_addf(out, ", \"seconds\": %.3f, \"model\": ", r->seconds);
+    cwm_buf_init(&path, MAX_RESULT_BYTES);
+    cwm_buf_addf(&path, "%s/last", s->fields->out);
+    cwm_buf_add_json(out, path.data ? path.data : "", path.len);
+    cwm_buf_adds(out, "}\n");
+    cwm_buf_release(&path);
+}
+
+static void add_text(const struct setup *s, const struct train_result *r,
+                     struct cwm_buf *out)
+{
+    cwm_buf_addf(out, "step           %llu of %llu\ntokens         %llu\n",
+                 (unsigned long long)r->step,
+                 (unsigned long long)s->settings.n_steps,
+                 (unsigned long long)r->n_tokens);
+    cwm_buf_addf(out, "loss           %.4f\n", r->loss);
+    if (isfinite(r->held_out_loss)) {
+        cwm_buf_addf(out, "held-out loss  %.4f\n", r->held_out_loss);
+    }
+    cwm_buf_addf(out, "seconds        %.1f\nmodel          %s/last\n",
+                 r->seconds, s->fields->out);
+}
+
+static enum cwm_rc train(struct setup *s, struct cwm_buf *out,
+                         struct cwm_err *err)
+{
+    const volatile int *cancel = cli_catch_signals();
+    struct train_result result;
+    struct checkpoint_file file;
+    struct train_run run = {.fields = s->fields, .files = &file, .n_files = 1};
+    enum cwm_rc rc = set_up(s, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    file = (struct checkpoint_file){
+        /* a tiktoken file is no JSON and has the other usual name */
+        .name = s->tokenizer_file.data[0] == '{' ? "tokenizer.json"
+                                                 : "tokenizer.model",
+        .data = s->tokenizer_file.data,
+        .len = s->tokenizer_file.len,
+    };
+    run.trainer = s->trainer;
+    run.held_out = s->held_out ? &s->held_out_data : NULL;
+    say_start(s);
+    rc = train__run(&run, cancel, &result, err);
+    if (rc == CWM_OK && s->fields->json) {
+        add_json(s, &result, out);
+    } else if (rc == CWM_OK) {
+        add_text(s, &result, out);
+    }
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    struct train_fields fields;
+    struct opt_rest rest;
+    struct setup s = {.fields = &fields};
+    struct cwm_buf out;
+    struct cwm_err err;
+    int code = cli_parse(&command, argc, argv, &fields, &rest);
+
+    if (code >= 0) {
+        return code;
+    }
+    cwm_buf_init(&out, MAX_RESULT_BYTES);
+    cwm_buf_init(&s.tokenizer_file, MAX_TOKENIZER_BYTES);
+    if (rest.n < 1 || !fields.tokenizer || !fields.out) {
+        code = cli_usage("train", "a folder of shards, --tokenizer and -o are "
+                                  "needed: cwm train SHARDS --tokenizer FILE "
+                                  "-o RUN");
+    } else {
+        s.shards = rest.values[0];
+        code = train(&s, &out, &err) == CWM_OK ? cli_print("train", &out)
+                                               : cli_fail("train", &err);
+    }
+    setup_release(&s);
+    cwm_buf_release(&out);
+    cwm_free(rest.values);
+    return code;
+}
+
+const struct cli_command cli_train = {&command, run};

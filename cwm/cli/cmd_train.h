@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_train.h -- what the files of `cwm train` share. */
+#ifndef CWM_CLI_CMD_TRAIN_H
+#define CWM_CLI_CMD_TRAIN_H
+
+#include "cwm/model/checkpoint.h"
+#include "cwm/model/train.h"
+
+/* What the words of the command say. */
+struct train_fields {
+    const char *out;
+    const char *tokenizer;
+    const char *init;
+    int size;
+    uint64_t layers, width, heads, kv_heads, ffn, window, context;
+    bool untied;
+    uint64_t rows, row_tokens, accumulate;
+    int packing;
+    const char *weights[SHARD_N_CLASSES];
+    uint64_t steps, warmup_steps;
+    const char *rate, *final_part, *decay, *clip;
+    uint64_t seed;
+    int type;
+    uint64_t threads;
+    uint64_t save_every, judge_every, judge_batches, max_seconds;
+    bool json;
+};
+
+/* A run that is set up. */
+struct train_run {
+    const struct train_fields *fields;
+    struct trainer *trainer;
+    const struct train_data *held_out; /* NULL: there is none */
+    const struct checkpoint_file *files;
+    size_t n_files;
+};
+
+/* What a run came to. */
+struct train_result {
+    uint64_t step, n_tokens;
+    double loss;          /* of the last step here; 0 when there was none */
+    double held_out_loss; /* NAN: never judged */
+    double seconds;
+    bool finished; /* all steps are done */
+};
+
+/*
+ * cmd_train_model.c: the model's shape from the words, for a vocabulary of
+ * n_ids.  Fails: CWM_USAGE.
+ */
+enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
+                         struct model_config *ret_config, struct cwm_err *err);
+
+/*
+ * cmd_train_run.c: step by step until all are done, the time is up, or
+ * *cancel is set (then a state is saved, and CWM_CANCELLED returned).
+ */
+enum cwm_rc train__run(const struct train_run *run, const volatile int *cancel,
+                       struct train_result *ret, struct cwm_err *err);
+
+#endif /* CWM_CLI_CMD_TRAIN_H */
