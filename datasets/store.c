@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cwm/base/alloc.h"
 #include "datasets/store_internal.h"
@@ -160,6 +161,10 @@ enum cwm_rc store__fail(const struct store *s, int code, const char *what,
 
     if ((code & 0xFF) == SQLITE_BUSY) {
         why = "another process has been writing for too long";
+    }
+    if ((code & 0xFF) == SQLITE_NOTADB) {
+        return CWM_FAIL(err, CWM_USAGE, "cannot use '%s': it is no store",
+                        s->path);
     }
     return CWM_FAIL(err, rc_of(code), "could not %s in '%s': %s", what, s->path,
                     why);
@@ -321,8 +326,12 @@ static enum cwm_rc set_up(struct store *s, enum store_mode mode,
                      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
                      "read", err);
     }
-    if (rc != CWM_OK || mode == STORE_READ) {
+    if (rc == CWM_OK && mode == STORE_READ) {
+        rc = execute(s, "PRAGMA query_only = ON", "read", err);
         return rc == CWM_OK ? migrate(s, false, err) : rc;
+    }
+    if (rc != CWM_OK) {
+        return rc;
     }
     rc = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
                  "write", err);
@@ -379,19 +388,74 @@ static enum cwm_rc look_at_path(const char *path, enum store_mode mode,
                     strerror(errno));
 }
 
+/*
+ * Readers open it for writing where they may, too, and then write nothing:
+ * the last one to close it takes the WAL's files away.
+ */
 static enum cwm_rc open_file(struct store *s, enum store_mode mode,
                              struct cwm_err *err)
 {
-    static const int flags[] = {
-        [STORE_READ] = SQLITE_OPEN_READONLY,
-        [STORE_WRITE] = SQLITE_OPEN_READWRITE,
-        [STORE_MAKE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-    };
-    int code = sqlite3_open_v2(
-        s->path, &s->db,
-        flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                SQLITE_OPEN_EXRESCODE |
+                (mode == STORE_MAKE ? SQLITE_OPEN_CREATE : 0);
+    int code = sqlite3_open_v2(s->path, &s->db, flags, NULL);
 
     return code == SQLITE_OK ? CWM_OK : store__fail(s, code, "open it", err);
+}
+
+/*
+ * In a folder that may not be written to there can be no WAL: the file is all
+ * there is, and nobody changes it.
+ */
+static enum cwm_rc open_still_file(struct store *s, struct cwm_err *err)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    struct cwm_buf uri;
+    int code = SQLITE_NOMEM;
+
+    sqlite3_close(s->db);
+    s->db = NULL;
+    cwm_buf_init(&uri, 1 << 16);
+    cwm_buf_adds(&uri, "file:");
+    for (const char *p = s->path; *p; p++) {
+        if (strchr(plain, *p)) {
+            cwm_buf_addc(&uri, *p);
+        } else {
+            cwm_buf_addf(&uri, "%%%02X", (unsigned char)*p);
+        }
+    }
+    cwm_buf_adds(&uri, "?immutable=1");
+    if (uri.failed == CWM_OK) {
+        code = sqlite3_open_v2(uri.data, &s->db,
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
+                                   SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                               NULL);
+    }
+    cwm_buf_release(&uri);
+    return code == SQLITE_OK ? CWM_OK : store__fail(s, code, "open it", err);
+}
+
+static enum cwm_rc open_and_set_up(struct store *s, enum store_mode mode,
+                                   struct cwm_err *err)
+{
+    char wal[4096];
+    int n = snprintf(wal, sizeof wal, "%s-wal", s->path);
+    bool has_wal = n < 0 || (size_t)n >= sizeof wal || access(wal, F_OK) == 0;
+    enum cwm_rc rc = open_file(s, mode, err);
+
+    if (rc == CWM_OK) {
+        rc = set_up(s, mode, err);
+    }
+    if (rc != CWM_OK && mode == STORE_READ && !has_wal &&
+        ((sqlite3_errcode(s->db) & 0xFF) == SQLITE_CANTOPEN ||
+         (sqlite3_errcode(s->db) & 0xFF) == SQLITE_READONLY)) {
+        rc = open_still_file(s, err);
+        if (rc == CWM_OK) {
+            rc = set_up(s, mode, err);
+        }
+    }
+    return rc;
 }
 
 enum cwm_rc store_open(const char *path, enum store_mode mode,
@@ -414,10 +478,7 @@ enum cwm_rc store_open(const char *path, enum store_mode mode,
         rc = hasher_new(&s->hasher, err);
     }
     if (rc == CWM_OK) {
-        rc = open_file(s, mode, err);
-    }
-    if (rc == CWM_OK) {
-        rc = set_up(s, mode, err);
+        rc = open_and_set_up(s, mode, err);
     }
     if (rc == CWM_OK) {
         rc = load_dictionaries(s, err);

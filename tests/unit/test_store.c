@@ -388,7 +388,7 @@ static void store__others_are_refused(void **state)
         fputs("no database\n", file);
     }
     fclose(file);
-    assert_refused("x.db", CWM_FORMAT, "not a database");
+    assert_refused("x.db", CWM_USAGE, "it is no store");
     remove_store("x.db");
     fill("x.db", 0, 20);
     execute("x.db", "PRAGMA user_version = 2");
