@@ -102,8 +102,8 @@ const struct narrate_fact *narration_facts(const struct narration *n,
 /* ---- a trace's facts ---- */
 
 /*
- * Bytes that are no text come out of a narration as U+FFFD, two surrogates
- * in a row as one character; so they are taken as that from the start.
+ * Two lone surrogates in a row come out of a narration as one character; so
+ * they are taken as that from the start.
  */
 static enum cwm_rc add_text(struct narration *n, enum narrate_fact_kind kind,
                             uint32_t line, const void *name, size_t name_len,
