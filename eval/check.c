@@ -33,6 +33,7 @@ struct checker {
     int entry;          /* NO_DEF: a script */
     struct line *lines; /* owned; sorted by text, then number */
     size_t n_lines;
+    size_t n_bytes; /* of the program */
     const struct predicted *p;
     struct check_result *result;
     struct cwm_buf scopes; /* of struct scope; the entry's first */
@@ -40,6 +41,7 @@ struct checker {
     size_t *lens;          /* owned; of values */
     bool is_loose;         /* scopes may be left and resumed unseen */
     bool binds_all;        /* names may come from anywhere */
+    bool unbinds;          /* there is a `del`, or an `except ... as` */
     bool has_dots;         /* a value's own text may be `..` */
     size_t at;             /* the frame being looked at */
 };
@@ -130,6 +132,7 @@ static void look_at_words(struct checker *c)
     size_t len;
     const char *text = source_text(c->source, &len);
 
+    c->n_bytes = len;
     for (size_t i = 0; i < sizeof loose / sizeof *loose; i++) {
         c->is_loose = c->is_loose || has_word(text, len, loose[i]);
     }
@@ -139,6 +142,8 @@ static void look_at_words(struct checker *c)
     for (size_t i = 0; i < sizeof binding / sizeof *binding; i++) {
         c->binds_all = c->binds_all || has_word(text, len, binding[i]);
     }
+    c->unbinds = has_word(text, len, "del ") || has_word(text, len, "del(") ||
+                 (has_word(text, len, "except") && has_word(text, len, " as "));
     c->has_dots = has_word(text, len, "\"..\"") || has_word(text, len, "'..'");
 }
 
@@ -361,6 +366,25 @@ static void check_names(struct checker *c, const struct scope *scope)
     }
 }
 
+/* What was bound stays bound, where nothing unbinds it. */
+static void check_unbound(struct checker *c, const struct scope *scope)
+{
+    const struct predicted_frame *before;
+    const struct predicted_local *locals;
+
+    if (scope->state == SIZE_MAX || c->unbinds || c->binds_all || c->is_loose) {
+        return;
+    }
+    before = &c->p->frames[scope->state];
+    locals = predicted_locals(c->p, before);
+    for (size_t i = 0; i < before->n_locals; i++) {
+        if (!find_local(c, c->at, i, &locals[i].name)) {
+            problem(c, CHECK_NAME, "'%.*s' is gone, and nothing deletes it",
+                    shown(locals[i].name.len), locals[i].name.text);
+        }
+    }
+}
+
 static void check_state(struct checker *c, struct scope *scope, bool is_call)
 {
     const struct predicted_frame *f = &c->p->frames[c->at];
@@ -368,7 +392,13 @@ static void check_state(struct checker *c, struct scope *scope, bool is_call)
     if (!f->has_locals) {
         return; /* the format is broken: that has been told */
     }
+    if (f->n_locals > c->n_bytes) { /* every name stands in the program */
+        problem(c, CHECK_NAME, "%zu names in a program of %zu bytes",
+                f->n_locals, c->n_bytes);
+        return;
+    }
     check_names(c, scope);
+    check_unbound(c, scope);
     for (size_t i = 0; i < f->n_locals; i++) {
         if (!predicted_locals(c->p, f)[i].is_text) {
             problem(c, CHECK_FORMAT, "the value of '%.*s' is no text",
@@ -386,10 +416,12 @@ static void check_state(struct checker *c, struct scope *scope, bool is_call)
 static enum cwm_rc check_call(struct checker *c, size_t first, size_t n,
                               struct cwm_err *err)
 {
-    struct scope scope = {.def = called_def(c, first, n), .state = SIZE_MAX};
+    bool is_script = c->at == 0 && c->entry == NO_DEF;
+    struct scope scope = {.def = is_script ? NO_DEF : called_def(c, first, n),
+                          .state = SIZE_MAX};
 
-    if (n > 0 && scope.def == NO_DEF && !c->is_loose &&
-        !(c->at == 0 && c->entry == NO_DEF) && !c->binds_all) {
+    if (n > 0 && scope.def == NO_DEF && !c->is_loose && !is_script &&
+        !c->binds_all) {
         size_t len;
         const char *text = source_text(c->source, &len);
 

@@ -517,6 +517,10 @@ static enum cwm_rc pack_all(struct packing *p, bool *ret_complete,
     enum cwm_rc rc = tokenizer_load(p->fields->tokenizer, &p->tokenizer, err);
 
     *ret_complete = false;
+    if (rc == CWM_IO) { /* the file that was named cannot be used */
+        err->code = CWM_USAGE;
+        rc = CWM_USAGE;
+    }
     for (size_t i = 0; i < p->n_paths && rc == CWM_OK; i++) {
         if (strcmp(p->paths[i], "-") != 0 && access(p->paths[i], R_OK) != 0) {
             rc = CWM_FAIL(err, CWM_USAGE,
