@@ -102,7 +102,7 @@ print(len(rows) > 10, len({r["id"] for r in rows}) == len(rows))
 print(sorted({r["kind"] for r in rows}))
 row, = [r for r in rows if (r["entry"], r["args"]) == ("add", "2, 3")]
 print(row["args"], row["result"], row["frames"][1]["locals"], row["origins"])
-print({r["label"] for r in rows if r["kind"] == "contest"})
+print(sorted({r["label"] for r in rows if r["kind"] == "contest"}))
 PYTHON
 head -n 3 out/README.md
 cwm dataset export --store one.db -o out 2>&1

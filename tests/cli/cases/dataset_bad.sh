@@ -25,7 +25,7 @@ try cwm dataset merge --store a.db
 try cwm dataset merge --store a.db none.db
 try cwm dataset export --store none.db
 ls
-cwm dataset build --store a.db f.py 2>/dev/null
+cwm dataset build --store a.db --max-inputs 1 f.py 2>/dev/null
 try cwm dataset show --store a.db 00zz
 try cwm dataset show --store a.db ffff
 try cwm dataset export --store a.db -o x --verdict good
