@@ -681,7 +681,7 @@ raise ValueError("v")
 case("memory_error", """
 x = 1
 raise MemoryError("none left")
-""", reason="memory")
+""", reason="exception")
 
 case("catches_all", """
 import sys
