@@ -250,6 +250,26 @@ static bool drop_if_empty(struct build__thread *t, struct mark mark)
 
 /* ---- mutants ---- */
 
+/* The kept calls of a function come one behind the other: the first one of
+ * the function that the edit is in, or 0. */
+static size_t first_call_of(const struct build__thread *t,
+                            const struct source *s, uint32_t line)
+{
+    size_t n;
+    const struct source_def *defs = source_defs(s, &n);
+    int def = source_def_at(s, line);
+
+    while (def >= 0 && !defs[def].is_reachable) {
+        def = defs[def].parent;
+    }
+    for (size_t i = 0; def >= 0 && i < t->n_kept; i++) {
+        if (strcmp(t->kept[i].entry, defs[def].qualname) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static enum cwm_rc run_mutant(struct build__thread *t,
                               const struct build__program *parent,
                               const struct cwm_buf *text,
@@ -259,6 +279,7 @@ static enum cwm_rc run_mutant(struct build__thread *t,
     struct candidate_program from = *parent->from;
     char change[MAX_CHANGE_BYTES];
     size_t n = t->n_kept < MAX_MUTANT_CALLS ? t->n_kept : MAX_MUTANT_CALLS;
+    size_t first = first_call_of(t, parent->source, m->line);
     size_t len;
     const char *whole;
     struct mark mark = mark_rows(t);
@@ -279,8 +300,7 @@ static enum cwm_rc run_mutant(struct build__thread *t,
     build_rows_put_program(t->rows, whole, len, &from.origin);
     t->note->n_programs++;
     for (size_t i = 0; i < n && rc == CWM_OK; i++) {
-        /* different mutants, different ones of the inputs */
-        const struct build__kept *kept = &t->kept[(i + m->line) % t->n_kept];
+        const struct build__kept *kept = &t->kept[(first + i) % t->n_kept];
         struct candidate_call call = {
             .entry = kept->entry,
             .args = kept->args,

@@ -23,7 +23,7 @@ enum { WINDOW = 256, BUDGET_BYTES = 128 << 20, MAX_CARD_BYTES = 1 << 20 };
 
 struct note {
     size_t index; /* in the plan */
-    uint64_t n_traces, n_filtered, n_reserved;
+    uint64_t n_traces, n_filtered, n_untold;
 };
 
 struct thread {
@@ -85,26 +85,29 @@ static enum cwm_rc add_row(const struct export *x, struct thread *t,
     struct store_setting setting;
     struct trace_seen seen;
     char id[HASH_TEXT];
-    bool reserved = false;
+    bool is_told = true;
     enum cwm_rc rc = store_setting(t->store, trace->setting_id, &setting, err);
 
     hash_text(&trace->hash, id);
     if (rc == CWM_OK) {
         rc = trace_view_open(t->view, trace, &setting, id, &seen, err);
     }
-    if (rc == CWM_OK && x->options->format == EXPORT_CWM) {
-        rc = export_row_text(&seen, trace, from, &t->scratch, &reserved, out,
-                             err);
-    } else if (rc == CWM_OK) {
+    if (rc == CWM_OK && x->options->format == EXPORT_JSONL) {
         rc = export_row_json(&seen, trace, from, x->options->full_locals,
                              &t->scratch, out, err);
+    } else if (rc == CWM_OK && x->options->format == EXPORT_CWM) {
+        rc = export_row_text(&seen, trace, from, &t->scratch, &is_told, out,
+                             err);
+    } else if (rc == CWM_OK) {
+        rc = export_row_narration(&seen, trace, from, x->options->clean.seed,
+                                  &t->scratch, &is_told, out, err);
     }
     if (rc != CWM_OK) {
         cwm_err_context(err, "trace %s", id);
         return rc;
     }
-    note->n_traces += !reserved;
-    note->n_reserved += reserved;
+    note->n_traces += is_told;
+    note->n_untold += !is_told;
     return CWM_OK;
 }
 
@@ -226,7 +229,7 @@ static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
     s->n_traces[split] += note->n_traces;
     s->n_bytes += item->out.len;
     s->n_filtered += note->n_filtered;
-    s->n_reserved += note->n_reserved;
+    s->n_untold += note->n_untold;
     x->options->on_progress(x->options->ctx, s);
     return CWM_OK;
 }

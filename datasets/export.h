@@ -7,6 +7,9 @@
  * which Hugging Face `datasets` finds the files.  A row is
  *     jsonl   the trace's record (docs/formats.md, 5) and its provenance
  *     cwm     {"id", "text", ...provenance}: the text form
+ *     narration  the same with the trace told in English (narrate.h); which of
+ *             the styles is drawn from the trace's hash and the seed, and what
+ *             does not read back as the trace is left out
  * Rows stand in the order of their programs' and then their own hashes; a
  * shard is closed at the first program beyond its size.  The same store and
  * options give the same bytes, with any number of threads.
@@ -24,7 +27,7 @@
 #include "datasets/clean.h"
 #include "datasets/store.h"
 
-enum export_format { EXPORT_JSONL, EXPORT_CWM };
+enum export_format { EXPORT_JSONL, EXPORT_CWM, EXPORT_NARRATION };
 
 struct export_stats {
     uint64_t n_programs, n_programs_done; /* to be written; written */
@@ -34,7 +37,9 @@ struct export_stats {
     uint64_t n_files;
     uint64_t n_removed[CLEAN_N_REASONS]; /* programs */
     uint64_t n_filtered;                 /* traces, by verdict or size */
-    uint64_t n_reserved; /* traces that hold a reserved string (cwm only) */
+    /* Traces that the form cannot tell: those that hold a reserved string
+     * (cwm), those that are too long or do not read back (narration). */
+    uint64_t n_untold;
     struct hash content; /* of the store */
 };
 

@@ -38,6 +38,7 @@ static const char json_features[] =
 
 static const char text_features[] = "  - name: id\n    dtype: string\n"
                                     "  - name: text\n    dtype: string\n"
+                                    "  - name: style\n    dtype: string\n"
                                     "  - name: verdict\n    dtype: string\n"
                                     "  - name: python\n    dtype: string\n"
                                     "  - name: entry\n    dtype: string\n"
@@ -78,7 +79,8 @@ static const char json_fields[] =
 
 static const char text_fields[] =
     "| `id` | hash of what was asked: program, entry, arguments, settings |\n"
-    "| `text` | the trace in the text form of Code World Model |\n"
+    "| `text`, `style` | the trace: `cwm` is the text form of Code World Model, "
+    "`story`, `steps` and `dialogue` are English |\n"
     "| `verdict`, `python`, `entry`, `args` | how the run ended; what was "
     "called, with what |\n";
 
@@ -151,7 +153,8 @@ static void add_head(const struct export_options *o,
         }
     }
     cwm_buf_adds(out, "dataset_info:\n  features:\n");
-    cwm_buf_adds(out, o->format == EXPORT_CWM ? text_features : json_features);
+    cwm_buf_adds(out,
+                 o->format == EXPORT_JSONL ? json_features : text_features);
     cwm_buf_adds(out, common_features);
     cwm_buf_adds(out, "---\n\n");
 }
@@ -216,9 +219,11 @@ static void add_cleaning(const struct export_options *o,
     }
     cwm_buf_addf(out, "\nTraces left out by verdict or size: %llu",
                  (ull)done->n_filtered);
-    if (o->format == EXPORT_CWM) {
-        cwm_buf_addf(out, "; because they hold a token's name as text: %llu",
-                     (ull)done->n_reserved);
+    if (o->format != EXPORT_JSONL) {
+        cwm_buf_addf(out,
+                     "; because the form cannot tell them (they hold a "
+                     "token's name as text, or are too long): %llu",
+                     (ull)done->n_untold);
     }
     cwm_buf_adds(out, ".\n\n");
 }
@@ -239,7 +244,7 @@ void export_card(const struct export_options *o,
                  o->name, (ull)total_traces(done));
     add_splits(done, files, out);
     cwm_buf_adds(out, "## Fields\n\n| field | |\n|---|---|\n");
-    cwm_buf_adds(out, o->format == EXPORT_CWM ? text_fields : json_fields);
+    cwm_buf_adds(out, o->format == EXPORT_JSONL ? json_fields : text_fields);
     cwm_buf_adds(out, common_fields);
     cwm_buf_adds(out, "\n## What is in the store\n\n");
     add_names("Programs by kind of source", &store->kinds, out);

@@ -11,7 +11,13 @@
 
 #include "cwm/base/alloc.h"
 #include "datasets/inputs.h"
+#include "datasets/narrate.h"
 #include "tracer/render.h"
+
+enum {
+    /* Longer ones are tables, not stories. */
+    MAX_NARRATED_FRAMES = 400
+};
 
 static const char *const event_names[] = {
     [TRACE_CALL] = "{\"event\": \"call\", \"line\": ",
@@ -355,26 +361,17 @@ static enum cwm_rc find_reserved(const struct trace_seen *seen, bool *ret_found,
     return rc;
 }
 
-enum cwm_rc export_row_text(const struct trace_seen *seen,
-                            const struct store_trace *trace,
-                            const struct export_provenance *from,
-                            struct export_scratch *scratch, bool *ret_reserved,
-                            struct cwm_buf *out, struct cwm_err *err)
+/* A row with one text for the trace. */
+static enum cwm_rc add_text_row(const struct trace_seen *seen,
+                                const struct store_trace *trace,
+                                const struct export_provenance *from,
+                                const char *style, const struct cwm_buf *text,
+                                struct cwm_buf *out, struct cwm_err *err)
 {
-    struct cwm_buf *text = &scratch->locals;
-    enum cwm_rc rc = find_reserved(seen, ret_reserved, err);
-
-    if (rc != CWM_OK || *ret_reserved) {
-        return rc;
-    }
-    cwm_buf_clear(text);
-    rc = render_cwm(seen->reader, seen->source, &seen->summary, text, err);
-    if (rc != CWM_OK) {
-        return rc;
-    }
     add_text(out, "{\"id\": ", seen->summary.id);
     cwm_buf_adds(out, ", \"text\": ");
     cwm_buf_add_json(out, text->data, text->len);
+    add_text(out, ", \"style\": ", style);
     add_text(out, ", \"verdict\": ", seen->summary.verdict);
     add_text(out, ", \"python\": ", seen->summary.python);
     add_text(out, ", \"entry\": ", seen->summary.entry);
@@ -382,4 +379,57 @@ enum cwm_rc export_row_text(const struct trace_seen *seen,
     add_counts(trace, out);
     add_provenance(trace, from, out);
     return cwm_buf_check(out, "a row", err);
+}
+
+enum cwm_rc export_row_text(const struct trace_seen *seen,
+                            const struct store_trace *trace,
+                            const struct export_provenance *from,
+                            struct export_scratch *scratch, bool *ret_told,
+                            struct cwm_buf *out, struct cwm_err *err)
+{
+    struct cwm_buf *text = &scratch->locals;
+    bool found = false;
+    enum cwm_rc rc = find_reserved(seen, &found, err);
+
+    *ret_told = !found;
+    if (rc != CWM_OK || found) {
+        return rc;
+    }
+    cwm_buf_clear(text);
+    rc = render_cwm(seen->reader, seen->source, &seen->summary, text, err);
+    return rc == CWM_OK ? add_text_row(seen, trace, from, "cwm", text, out, err)
+                        : rc;
+}
+
+enum cwm_rc export_row_narration(const struct trace_seen *seen,
+                                 const struct store_trace *trace,
+                                 const struct export_provenance *from,
+                                 uint64_t seed, struct export_scratch *scratch,
+                                 bool *ret_told, struct cwm_buf *out,
+                                 struct cwm_err *err)
+{
+    uint64_t draw = hash_draw(&trace->hash, seed);
+    struct narrate_options how = {
+        .style = (enum narrate_style)(draw % NARRATE_N_STYLES),
+        .seed = draw,
+        .max_frames = MAX_NARRATED_FRAMES,
+    };
+    struct cwm_buf *text = &scratch->locals;
+    enum cwm_rc rc;
+
+    cwm_buf_clear(text);
+    rc = narrate_trace(seen->reader, seen->source, &seen->summary, &how, text,
+                       err);
+    if (rc == CWM_OK) {
+        rc = narrate_check(text->data, text->len, seen->reader, seen->source,
+                           &seen->summary, err);
+    }
+    *ret_told = rc == CWM_OK;
+    if (rc == CWM_LIMIT || rc == CWM_FORMAT) {
+        return CWM_OK;
+    }
+    return rc == CWM_OK
+               ? add_text_row(seen, trace, from, narrate_style_text(how.style),
+                              text, out, err)
+               : rc;
 }

@@ -45,14 +45,24 @@ enum cwm_rc export_row_json(const struct trace_seen *seen,
                             bool full_locals, struct export_scratch *scratch,
                             struct cwm_buf *out, struct cwm_err *err);
 /*
- * The same in the text form.  *ret_reserved: something in it reads as one of
+ * The same in the text form.  *ret_told false: something in it reads as one of
  * the format's tokens, which the text could not tell from one; `out` is then
  * as it was.
  */
 enum cwm_rc export_row_text(const struct trace_seen *seen,
                             const struct store_trace *trace,
                             const struct export_provenance *from,
-                            struct export_scratch *scratch, bool *ret_reserved,
+                            struct export_scratch *scratch, bool *ret_told,
                             struct cwm_buf *out, struct cwm_err *err);
+/*
+ * The same told in English.  *ret_told false: it is too long for that, or does
+ * not read back as the trace.
+ */
+enum cwm_rc export_row_narration(const struct trace_seen *seen,
+                                 const struct store_trace *trace,
+                                 const struct export_provenance *from,
+                                 uint64_t seed, struct export_scratch *scratch,
+                                 bool *ret_told, struct cwm_buf *out,
+                                 struct cwm_err *err);
 
 #endif /* DATASETS_EXPORT_ROW_H */

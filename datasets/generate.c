@@ -9,6 +9,9 @@
 
 /* A draft fits nearly always at the first or second try. */
 #define MAX_DRAFTS 200
+/* Of the entry's body: less than both is too little. */
+#define MIN_LINES 4
+#define MIN_BYTES 110
 
 void generate_settings_default(struct generate_settings *ret_settings)
 {
@@ -427,6 +430,35 @@ static void drop_unnamed_params(struct gen_draft *d, size_t at)
     }
 }
 
+/* Lines that were taken out may have been all that called a helper. */
+static bool calls_helpers(const struct gen_draft *d, size_t at)
+{
+    for (int i = 0; i < d->n_helpers; i++) {
+        const char *text = d->out->data + at;
+        const char *first = gen_find_name(text, d->helpers[i].name);
+
+        if (first && d->helpers[i].is_local) { /* the first is its own */
+            first = gen_find_name(first + strlen(d->helpers[i].name),
+                                  d->helpers[i].name);
+        }
+        if (!first) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Shorter ones have all been written before. */
+static bool is_long_enough(const struct gen_draft *d, size_t at)
+{
+    uint32_t n_lines = 0;
+
+    for (size_t i = at; i < d->out->len; i++) {
+        n_lines += d->out->data[i] == '\n';
+    }
+    return n_lines >= MIN_LINES || d->out->len - at > MIN_BYTES;
+}
+
 static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
 {
     enum generate_feature features[8];
@@ -434,12 +466,18 @@ static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
         gen_between(d, d->settings->min_phases, d->settings->max_phases);
     struct gen_scope scope;
     bool is_typed = false;
+    int n_vars;
     int with_default;
     char fallback[64] = "";
     size_t at;
 
     for (uint32_t i = 0; i < n; i++) {
         features[i] = pick_feature(d);
+    }
+    if (n == 1 &&
+        (features[0] == GENERATE_DP || features[0] == GENERATE_STACK ||
+         features[0] == GENERATE_STRING)) {
+        features[n++] = GENERATE_STRAIGHT; /* else there are few of them */
     }
     write_helpers(d, features, n);
     d->is_entry = true;
@@ -453,8 +491,13 @@ static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
     if (!write_body(d, features, n, raises, &is_typed)) {
         return false;
     }
-    d->indent--;
-    (void)scope;
+    n_vars = d->n_vars;
+    gen_close(d, scope);
+    d->n_vars = n_vars; /* parameters stay for the header */
+    if (d->out->failed != CWM_OK || !calls_helpers(d, at) ||
+        !is_long_enough(d, at)) {
+        return false;
+    }
     drop_unnamed_params(d, at);
     with_default = choose_default(d);
     if (with_default >= 0) {

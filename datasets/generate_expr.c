@@ -29,12 +29,17 @@ struct gen_mark gen_mark(const struct gen_draft *d)
 
 void gen_cut(struct gen_draft *d, struct gen_mark mark)
 {
-    if (d->out->len > mark.len) {
+    bool is_longer = d->out->len > mark.len;
+
+    if (is_longer) {
         d->out->len = mark.len;
         d->out->data[mark.len] = '\0';
     }
     d->steps = mark.steps;
     d->n_vars = mark.n_vars;
+    if (!is_longer) {
+        return; /* nothing written, nothing used */
+    }
     for (int i = 0; i < d->n_vars; i++) {
         d->vars[i].is_used = mark.used >> i & 1;
     }
@@ -180,16 +185,21 @@ static bool is_word(char c)
            (c >= '0' && c <= '9') || c == '_';
 }
 
-bool gen_has_name(const char *text, const char *name)
+const char *gen_find_name(const char *text, const char *name)
 {
     size_t len = strlen(name);
 
     for (const char *p = text; (p = strstr(p, name)) != NULL; p += len) {
         if ((p == text || !is_word(p[-1])) && !is_word(p[len])) {
-            return true;
+            return p;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool gen_has_name(const char *text, const char *name)
+{
+    return gen_find_name(text, name) != NULL;
 }
 
 bool gen_is_name(const struct gen_draft *d, size_t at)
@@ -270,8 +280,10 @@ bool gen_expression(struct gen_draft *d, enum gen_type type, unsigned depth,
                     struct gen_value *ret_value)
 {
     struct gen_mark mark = gen_mark(d);
+    bool is_atom = depth == 0 || (want & (W_ATOM | W_NAME));
 
-    for (int i = 0; i < MAX_TRIES; i++) {
+    /* whether there is an atom or none does not depend on chance */
+    for (int i = is_atom ? MAX_TRIES - 1 : 0; i < MAX_TRIES; i++) {
         unsigned tried = i + 1 < MAX_TRIES ? depth : 0;
 
         if (write_some(d, type, tried, want, ret_value) &&

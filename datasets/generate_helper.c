@@ -493,6 +493,7 @@ static bool local_function(struct gen_draft *d, struct gen_helper *h)
     enum gen_type type = params[gen_pick(d, ARRAY_LEN(params))];
     bool is_lambda = gen_chance(d, 550);
     struct gen_value value;
+    size_t at;
 
     h->result = gen_chance(d, 650)   ? T_INT
                 : gen_chance(d, 500) ? T_BOOL
@@ -510,8 +511,9 @@ static bool local_function(struct gen_draft *d, struct gen_helper *h)
         cwm_buf_adds(d->out, "return ");
     }
     d->vars[d->first_var].is_element = true; /* looked at first */
+    at = d->out->len;
     if (!gen_expression(d, h->result, 2, W_VARIABLE, P_LOWEST, &value) ||
-        !d->vars[d->first_var].is_used) {
+        !d->vars[d->first_var].is_used || gen_is_name(d, at)) {
         return false;
     }
     gen_end(d);

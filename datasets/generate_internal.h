@@ -269,6 +269,7 @@ int gen_push_var(struct gen_draft *d, const char *name, enum gen_type type,
 bool gen_charge(struct gen_draft *d, uint32_t n);
 /* The text has the name as a word of its own. */
 bool gen_has_name(const char *text, const char *name);
+const char *gen_find_name(const char *text, const char *name); /* or NULL */
 /* The text from `at` on is a name. */
 bool gen_is_name(const struct gen_draft *d, size_t at);
 /*

@@ -513,10 +513,14 @@ static enum cwm_rc add_written(struct inputs *in, const char *text, size_t len,
                                enum inputs_origin origin, uint32_t line)
 {
     struct inputs_text *written = &in->written[in->n_written];
+    enum cwm_rc rc;
 
-    if (in->n_written == INPUTS_MAX_WRITTEN || len > INPUTS_MAX_ARGS ||
-        source_check_args(text, len, NULL) != CWM_OK) {
+    if (in->n_written == INPUTS_MAX_WRITTEN || len > INPUTS_MAX_ARGS) {
         return CWM_OK;
+    }
+    rc = source_check_args(text, len, NULL);
+    if (rc != CWM_OK) {
+        return rc == CWM_NOMEM ? rc : CWM_OK; /* no arguments: let be */
     }
     written->text = cwm_strndup(text, len);
     if (!written->text) {
