@@ -154,31 +154,38 @@ static double weight_of(const struct back *b, size_t t, size_t s, size_t head,
     return p;
 }
 
+/* Of channel i of query t of `head`. */
+static double query_back(const struct back *b, size_t t, size_t head, size_t i)
+{
+    const struct ops_heads *h = b->h;
+    size_t k_head = h->n_heads + head / (h->n_heads / h->n_kv_heads);
+    double sum = 0;
+    size_t s;
+
+    for (s = ops_first_key(h, b->starts, t); s <= t; s++) {
+        double dscore;
+
+        weight_of(b, t, s, head, &dscore);
+        sum +=
+            dscore * plain_get(b->o, b->qkv,
+                               (s * ops_row_heads(h) + k_head) * h->d_head + i);
+    }
+    return sum;
+}
+
 static void queries_back(const struct back *b, void *dqkv)
 {
     const struct ops_heads *h = b->h;
-    size_t row = ops_row_heads(h);
     size_t t;
     size_t head;
     size_t i;
-    size_t s;
 
     for (t = 0; t < b->n; t++) {
         for (head = 0; head < h->n_heads; head++) {
-            size_t k_head = h->n_heads + head / (h->n_heads / h->n_kv_heads);
+            size_t at = (t * ops_row_heads(h) + head) * h->d_head;
 
             for (i = 0; i < h->d_head; i++) {
-                double sum = 0;
-
-                for (s = ops_first_key(h, b->starts, t); s <= t; s++) {
-                    double dscore;
-
-                    weight_of(b, t, s, head, &dscore);
-                    sum +=
-                        dscore * plain_get(b->o, b->qkv,
-                                           (s * row + k_head) * h->d_head + i);
-                }
-                plain_put(b->o, dqkv, (t * row + head) * h->d_head + i, sum);
+                plain_put(b->o, dqkv, at + i, query_back(b, t, head, i));
             }
         }
     }

@@ -295,6 +295,19 @@ static void ops__attention_keeps_to_documents_and_window(void **state)
 
 enum { LONG = 150, SEQS = 2, PAGES = 16 };
 
+static void check_token(size_t window, uint32_t t, const float *out,
+                        const float *want)
+{
+    size_t i;
+
+    for (i = 0; i < 2 * D; i++) {
+        if (!(fabsf(out[i] - want[i]) <= 1e-6f)) {
+            fail_msg("window %zu, token %u: %g, without cache %g", window, t,
+                     (double)out[i], (double)want[i]);
+        }
+    }
+}
+
 /* Two sequences, token by token in turn, through rings of pages: what
  * attention() says of each as a whole. */
 static void check_cache(size_t window, size_t max_pages)
@@ -328,14 +341,8 @@ static void check_cache(size_t window, size_t max_pages)
         }
         o->cache_put(o, now, SEQS, &heads, &cache, both, positions);
         o->cache_attention(o, now, SEQS, &heads, &cache, both, positions, out);
-        for (s = 0; s < SEQS * 2 * D; s++) {
-            double expected =
-                (double)want[s / (2 * D)][t * 2 * D + s % (2 * D)];
-
-            if (!(fabs((double)out[s] - expected) <= 1e-6)) {
-                fail_msg("window %zu, token %u: %g, without cache %g", window,
-                         t, (double)out[s], expected);
-            }
+        for (s = 0; s < SEQS; s++) {
+            check_token(window, t, out + s * 2 * D, want[s] + t * 2 * D);
         }
     }
 }

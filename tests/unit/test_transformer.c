@@ -100,10 +100,33 @@ static double loss_of(struct transformer *t, const struct transformer_batch *b)
 /* ---- gradients ------------------------------------------------------------
  */
 
+static void check_gradient(const char *name, struct transformer *t,
+                           const struct transformer_batch *batch,
+                           const struct transformer_tensor *tensor, size_t k)
+{
+    const float step = 5e-3f;
+    float *w = &t->weights[tensor->offset + k];
+    double got = (double)t->gradients[tensor->offset + k];
+    float kept = *w;
+    double above;
+    double below;
+    double want;
+
+    *w = kept + step;
+    above = loss_of(t, batch);
+    *w = kept - step;
+    below = loss_of(t, batch);
+    *w = kept;
+    want = (above - below) / (2.0 * (double)step);
+    if (!(fabs(got - want) <= 3e-3 * fmax(1.0, fabs(want)))) {
+        fail_msg("%s: %s[%zu]: gradient %g, differences %g", name, tensor->name,
+                 k, got, want);
+    }
+}
+
 static void check_gradients(const char *name, const struct model_config *c,
                             const struct transformer_batch *batch)
 {
-    const float step = 5e-3f;
     struct ops *o = new_ops(true, OPS_F32);
     struct transformer *t = new_one(o, c, N);
     double loss = 0;
@@ -120,23 +143,7 @@ static void check_gradients(const char *name, const struct model_config *c,
         size_t n = (tensor->n_rows ? tensor->n_rows : 1) * tensor->n_columns;
 
         for (k = i % 3; k < n; k += 7) {
-            float *w = &t->weights[tensor->offset + k];
-            double got = (double)t->gradients[tensor->offset + k];
-            float kept = *w;
-            double above;
-            double below;
-            double want;
-
-            *w = kept + step;
-            above = loss_of(t, batch);
-            *w = kept - step;
-            below = loss_of(t, batch);
-            *w = kept;
-            want = (above - below) / (2.0 * (double)step);
-            if (!(fabs(got - want) <= 3e-3 * fmax(1.0, fabs(want)))) {
-                fail_msg("%s: %s[%zu]: gradient %g, differences %g", name,
-                         tensor->name, k, got, want);
-            }
+            check_gradient(name, t, batch, tensor, k);
         }
     }
     transformer_free(t);
