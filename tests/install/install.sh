@@ -103,8 +103,9 @@ try() {
     [ "$status" -eq 0 ]
 }
 
-try root demo ./dev demo
-try root test ./dev test
+failed=0
+try root demo ./dev demo || failed=1
+try root test ./dev test || failed=1
 # nothing is left to install, but npm's part and the build are the user's own
 mkdir /srv/user
 cp -a /srv/cwm ~/.npmrc /srv/user
@@ -112,7 +113,8 @@ rm -rf /srv/user/cwm/build /srv/user/cwm/build-* \
     /srv/user/cwm/third_party/node_modules
 chown -R nobody:nogroup /srv/user
 try "an ordinary user" demo setpriv --reuid=nobody --regid=nogroup \
-    --clear-groups env HOME=/srv/user /srv/user/cwm/dev demo
+    --clear-groups env HOME=/srv/user /srv/user/cwm/dev demo || failed=1
+exit "$failed"
 TRY
 
 cat >"$top/srv/enter.sh" <<'ENTER'
