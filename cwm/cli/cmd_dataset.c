@@ -15,14 +15,14 @@ enum { BAR_CELLS = 24, REDRAW_MS = 100, MAX_LINE_BYTES = 512 };
 
 #define FIELD(field) offsetof(struct dataset_fields, field)
 
-static const char *const formats[] = {"jsonl", "cwm", NULL};
+static const char *const formats[] = {"jsonl", "cwm", "narration", NULL};
 
 static const char *const uses[] = {
     "build --store STORE [options] SOURCE...",
     "stats --store STORE [--json] [--html PAGE]",
     "show --store STORE [HASH]",
     "check --store STORE",
-    "export --store STORE --format jsonl|cwm -o DIR [options]",
+    "export --store STORE --format jsonl|cwm|narration -o DIR [options]",
     "merge --store OUT IN...",
     NULL};
 
@@ -105,7 +105,8 @@ static const struct opt options[] = {
      .offset = FIELD(format),
      .choices = formats,
      .fallback = "jsonl",
-     .help = "jsonl: records; cwm: the text that models learn, as \"text\""},
+     .help = "jsonl: records; cwm: the text that models learn, as \"text\"; "
+             "narration: the trace told in English"},
     {.letter = 'o',
      .name = "out",
      .type = OPT_STRING,

@@ -12,6 +12,9 @@ enum { MAX_TEXT_BYTES = 1 << 16, N_VERDICTS = TRACE_VERDICT_BAD_ARGS + 1 };
 
 typedef unsigned long long ull;
 
+/* By enum export_format. */
+static const char *const formats[] = {"jsonl", "cwm", "narration"};
+
 static void on_export(void *ctx, const struct export_stats *s)
 {
     char tail[64];
@@ -51,8 +54,7 @@ static const char *base_name(const char *path)
 static void add_command(const struct dataset_fields *f, struct cwm_buf *out)
 {
     cwm_buf_addf(out, "cwm dataset export --store %s --format %s -o %s",
-                 base_name(f->store), f->format == EXPORT_CWM ? "cwm" : "jsonl",
-                 base_name(f->out));
+                 base_name(f->store), formats[f->format], base_name(f->out));
     for (size_t i = 0; i < f->benchmarks.n; i++) {
         cwm_buf_addf(out, " --benchmarks %s",
                      base_name(f->benchmarks.values[i]));
@@ -105,9 +107,9 @@ static int print_summary(const struct dataset_fields *f,
     if (s->n_filtered > 0) {
         cli_say("left out: %llu traces by verdict or size", (ull)s->n_filtered);
     }
-    if (s->n_reserved > 0) {
-        cli_say("left out: %llu traces that hold a token's name as text",
-                (ull)s->n_reserved);
+    if (s->n_untold > 0) {
+        cli_say("left out: %llu traces that the form cannot tell",
+                (ull)s->n_untold);
     }
     if (!f->json) {
         return CLI_YES;
