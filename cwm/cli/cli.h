@@ -42,6 +42,7 @@ extern const struct cli_command cli_dataset;
 extern const struct cli_command cli_model;
 extern const struct cli_command cli_verify;
 extern const struct cli_command cli_pack;
+extern const struct cli_command cli_predict;
 extern const struct cli_command cli_tokenizer;
 extern const struct cli_command cli_trace;
 extern const struct cli_command cli_train;

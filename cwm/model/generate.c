@@ -290,6 +290,28 @@ static enum cwm_rc read_prompt(struct run *run, struct cwm_err *err)
     return rc;
 }
 
+/* The grammar's state behind the prompt. */
+static enum cwm_rc start_grammar(const struct generate_request *request,
+                                 struct place *p, struct cwm_err *err)
+{
+    enum cwm_rc rc = trace_state_new(request->grammar, &p->state, err);
+    size_t i;
+
+    for (i = request->n_prompt - request->n_grammar;
+         rc == CWM_OK && i < request->n_prompt; i++) {
+        bool allowed;
+
+        rc = trace_state_step(p->state, request->prompt[i], &allowed, err);
+        if (rc == CWM_OK && !allowed) {
+            rc = CWM_FAIL(err, CWM_USAGE,
+                          "cannot go on from this beginning of a trace: token "
+                          "%zu of the prompt cannot stand there",
+                          i);
+        }
+    }
+    return rc;
+}
+
 /* The next sample of the current request into the free place p. */
 static enum cwm_rc start_sample(struct run *run, struct place *p,
                                 struct cwm_err *err)
@@ -303,9 +325,11 @@ static enum cwm_rc start_sample(struct run *run, struct place *p,
         rc = read_prompt(run, err);
     }
     if (rc == CWM_OK && request->grammar) {
-        rc = trace_state_new(request->grammar, &p->state, err);
+        rc = start_grammar(request, p, err);
     }
     if (rc != CWM_OK) {
+        trace_state_free(p->state);
+        p->state = NULL;
         return rc;
     }
     p->is_taken = true;

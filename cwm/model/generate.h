@@ -56,6 +56,7 @@ struct generate_request {
     size_t n_samples;
     uint64_t first_sample;               /* their numbers count from here */
     const struct trace_grammar *grammar; /* borrowed; NULL: any text */
+    size_t n_grammar; /* the last tokens of the prompt that it has read */
 };
 
 enum generate_end {
