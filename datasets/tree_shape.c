@@ -84,10 +84,20 @@ static bool is_leaf(TSNode node)
            type_is(node, "float") || ts_node_child_count(node) == 0;
 }
 
+/* What an annotation adds: it is as if only the parameter stood there. */
+static bool is_transparent(TSNode node)
+{
+    return type_is(node, "typed_parameter") || type_is(node, ":") ||
+           type_is(node, "->");
+}
+
 static void visit(struct walk *w, TSNode node)
 {
     const char *type = ts_node_type(node);
 
+    if (strcmp(type, "typed_default_parameter") == 0) {
+        type = "default_parameter";
+    }
     mix(w, XXH3_64bits(type, strlen(type)));
     w->n_nodes += ts_node_is_named(node);
     if (strcmp(type, "identifier") == 0) {
@@ -105,7 +115,7 @@ static void walk_function(struct walk *w, TSNode function)
         TSNode node = ts_tree_cursor_current_node(&cursor);
         bool silent = is_silent(node);
 
-        if (!silent) {
+        if (!silent && !is_transparent(node)) {
             visit(w, node);
         }
         if (!silent && !is_leaf(node) &&
@@ -114,7 +124,9 @@ static void walk_function(struct walk *w, TSNode function)
         }
         while (!done && !ts_tree_cursor_goto_next_sibling(&cursor)) {
             done = !ts_tree_cursor_goto_parent(&cursor);
-            mix(w, 0);
+            if (!is_transparent(ts_tree_cursor_current_node(&cursor))) {
+                mix(w, 0);
+            }
         }
     }
     ts_tree_cursor_delete(&cursor);
