@@ -177,11 +177,12 @@ def stdlib_jobs(options, path):
 
 def all_jobs(options):
     jobs = []
-    if options.stdlib:
-        jobs += stdlib_jobs(options, options.stdlib)
+    if options.stdlib:  # they are few, and all there is without the corpora
+        every = max(options.every // 4, 1)
+        jobs += list(stdlib_jobs(options, options.stdlib))[::every]
     if options.corpora and options.corpora.exists():
-        jobs += corpus_jobs.jobs_in(options.corpora)
-    return jobs[::options.every]
+        jobs += list(corpus_jobs.jobs_in(options.corpora))[::options.every]
+    return jobs
 
 
 def main():
