@@ -214,10 +214,9 @@ static enum cwm_rc add_texts(struct decontaminate *d, const json_t *root,
     enum cwm_rc rc;
 
     cwm_buf_init(&code, SOURCES_MAX_ITEM_BYTES);
-    cwm_buf_adds(&code, text_of(root, "prompt"));
-    cwm_buf_adds(&code, text_of(root, "canonical_solution"));
-    if (text_of(root, "canonical_solution")[0] == '\0') {
-        cwm_buf_clear(&code); /* a prompt without a solution is prose */
+    if (text_of(root, "canonical_solution")[0] != '\0') {
+        cwm_buf_adds(&code, text_of(root, "prompt")); /* else it is prose */
+        cwm_buf_adds(&code, text_of(root, "canonical_solution"));
     }
     cwm_buf_adds(&code, text_of(root, "code"));
     cwm_buf_adds(&code, text_of(root, "source"));
