@@ -81,11 +81,12 @@ def stop_and_go_on(options, folder, whole, workers, dice):
     out = folder / f"out-{workers}.jsonl"
     argv = command(options, folder, out.name, workers)
     n_stops, n_grown, size = 0, 0, 0
+    reach = 0.7  # seconds; more where the machine is busy
     expected = {signal.SIGINT: 130, signal.SIGTERM: 143,
                 signal.SIGKILL: -9}
     while n_stops < STOPS_EACH:
         number = SIGNALS[n_stops % len(SIGNALS)]
-        status = stop_once(argv, out, number, dice.uniform(0.02, 0.7))
+        status = stop_once(argv, out, number, dice.uniform(0.02, reach))
         if status == -1:
             break
         n_stops += 1
@@ -97,6 +98,7 @@ def stop_and_go_on(options, folder, whole, workers, dice):
             sys.exit(f"{workers} workers, stop {n_stops}: {wrong}")
         now = out.stat().st_size if out.exists() else 0
         n_grown += now > size
+        reach = min(reach * 1.3, 10) if now <= size else reach
         size = now
     done = subprocess.run(argv, stderr=subprocess.PIPE, text=True)
     if done.returncode != 1 or "Traceback" in done.stderr:
