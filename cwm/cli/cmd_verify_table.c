@@ -62,8 +62,9 @@ void verify_put_table(const struct verify_stats *stats, struct cwm_buf *out)
     const struct score_sums *sums = &stats->sums;
     const char *gap = "";
 
-    cwm_buf_addf(out, "%llu predictions scored, CPython %s\n",
-                 (unsigned long long)stats->n_scored, stats->python);
+    cwm_buf_addf(out, "%llu prediction%s scored, CPython %s\n",
+                 (unsigned long long)stats->n_scored,
+                 stats->n_scored == 1 ? "" : "s", stats->python);
     for (int i = 0; i < SCORE_N; i++) {
         put_percent(out, score_heading((enum score)i),
                     score_mean(sums, (enum score)i));
