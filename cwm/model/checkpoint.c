@@ -176,14 +176,20 @@ static enum cwm_rc write_text(const char *folder, const char *name,
                         : rc;
 }
 
-static void add_run(const struct trainer *tr, struct cwm_buf *out)
+static enum cwm_rc add_run(const struct trainer *tr, struct cwm_buf *out,
+                           struct cwm_err *err)
 {
     struct loader_position at;
     struct cwm_buf settings;
+    enum cwm_rc rc;
 
     tr->data->tell(tr->data->ctx, &at);
     cwm_buf_init(&settings, MAX_TEXT_BYTES);
     add_settings(tr, &settings);
+    rc = cwm_buf_check(&settings, "the settings", err);
+    if (rc != CWM_OK) {
+        goto out;
+    }
     cwm_buf_addf(out,
                  "{\"step\": %llu, \"tokens\": %llu,\n \"epoch\": %llu, "
                  "\"document\": %llu, \"token\": %llu, \"batch\": %llu, "
@@ -192,9 +198,11 @@ static void add_run(const struct trainer *tr, struct cwm_buf *out)
                  (unsigned long long)at.epoch, (unsigned long long)at.document,
                  (unsigned long long)at.token, (unsigned long long)at.batch,
                  (unsigned long long)at.fingerprint);
-    cwm_buf_add_json(out, settings.data ? settings.data : "", settings.len);
+    cwm_buf_add_json(out, settings.data, settings.len);
     cwm_buf_adds(out, "}\n");
+out:
     cwm_buf_release(&settings);
+    return rc;
 }
 
 static enum cwm_rc write_vectors(const char *folder, struct trainer *tr,
@@ -242,7 +250,9 @@ static enum cwm_rc write_state(const char *folder, struct trainer *tr,
     }
     if (rc == CWM_OK) {
         cwm_buf_clear(&text);
-        add_run(tr, &text);
+        rc = add_run(tr, &text, err);
+    }
+    if (rc == CWM_OK) {
         rc = write_text(folder, "run.json", &text, err);
     }
     cwm_buf_release(&text);
@@ -396,6 +406,9 @@ static enum cwm_rc parse_run(const struct cwm_buf *text, struct run *run,
                read_member(&in, key.data ? key.data : "", run);
     }
     cwm_buf_release(&key);
+    if (in.failed == CWM_NOMEM) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold what run.json says");
+    }
     if (in.failed != CWM_OK || !good || !run->settings.data) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot go on: run.json is damaged at byte %zu", in.at);

@@ -32,11 +32,10 @@ struct gemm *gemm_new(const struct kernels *kernels)
     g->a = cwm_malloc(ROWS * DEPTH * sizeof *g->a);
     g->b = cwm_malloc(DEPTH * COLUMNS * sizeof *g->b);
     g->c = cwm_malloc(ROWS * COLUMNS * sizeof *g->c);
-    if (!g->a || !g->b || !g->c) {
+    if (!g->a || !g->b || !g->c || !gemm__dnnl_new(&g->dnnl)) {
         gemm_free(g);
         return NULL;
     }
-    g->dnnl = gemm__dnnl_new();
     return g;
 }
 
@@ -129,17 +128,20 @@ static void block(const struct gemm *g, const struct gemm_call *call,
     store_block(g, call, row, column, m, n);
 }
 
-void gemm_run(struct gemm *g, const struct gemm_call *call)
+bool gemm_run(struct gemm *g, const struct gemm_call *call)
 {
+    enum gemm_done done =
+        g->dnnl ? gemm__dnnl_run(g->dnnl, call) : GEMM_NOT_MINE;
     size_t row;
     size_t column;
 
-    if (g->dnnl && gemm__dnnl_run(g->dnnl, call)) {
-        return;
+    if (done != GEMM_NOT_MINE) {
+        return done == GEMM_DONE;
     }
     for (column = 0; column < call->n; column += COLUMNS) {
         for (row = 0; row < call->m; row += ROWS) {
             block(g, call, row, column);
         }
     }
+    return true;
 }

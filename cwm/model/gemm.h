@@ -31,18 +31,27 @@ struct gemm_call {
     bool add;
 };
 
-struct gemm; /* opaque: gemm.c; one a thread */
+struct gemm;      /* opaque: gemm.c; one a thread */
+struct gemm_dnnl; /* opaque: gemm_dnnl.c */
 
 /* NULL when there is no memory. */
 struct gemm *gemm_new(const struct kernels *kernels);
 void gemm_free(struct gemm *g); /* NULL is fine */
+/* false: no memory at the first call of a size; c is not whole then. */
+bool gemm_run(struct gemm *g, const struct gemm_call *call);
 
-void gemm_run(struct gemm *g, const struct gemm_call *call);
-
-/* gemm_dnnl.c: NULL where there is no oneDNN. */
-struct gemm_dnnl *gemm__dnnl_new(void);
+/* gemm_dnnl.c: *ret_dnnl stays NULL where there is no oneDNN; false: there is
+ * no memory.  Another way to multiply must not be taken for want of memory: a
+ * run's bits would depend on it. */
+bool gemm__dnnl_new(struct gemm_dnnl **ret_dnnl);
 void gemm__dnnl_free(struct gemm_dnnl *d); /* NULL is fine */
-/* false: it was not done, and nothing was changed. */
-bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call);
+
+enum gemm_done {
+    GEMM_DONE,
+    GEMM_NOT_MINE, /* oneDNN does not do this; nothing was changed */
+    GEMM_NO_MEMORY
+};
+enum gemm_done gemm__dnnl_run(struct gemm_dnnl *d,
+                              const struct gemm_call *call);
 
 #endif /* CWM_MODEL_GEMM_H */

@@ -45,22 +45,23 @@ struct gemm_dnnl {
     struct product products[MAX_SHAPES];
 };
 
-struct gemm_dnnl *gemm__dnnl_new(void)
+bool gemm__dnnl_new(struct gemm_dnnl **ret_dnnl)
 {
     struct gemm_dnnl *d = cwm_calloc(1, sizeof *d);
 
     if (!d) {
-        return NULL;
+        return false;
     }
     if (dnnl_engine_create(&d->engine, dnnl_cpu, 0) != dnnl_success ||
         dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags) !=
             dnnl_success) {
         gemm__dnnl_free(d);
-        return NULL;
+        return false;
     }
     /* looked up, since which OpenMP it uses, if any, is its builder's choice */
     *(void **)&d->set_threads = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
-    return d;
+    *ret_dnnl = d;
+    return true;
 }
 
 static void product_release(struct product *p)
@@ -217,7 +218,7 @@ static void *unconst(const void *p)
     return u.to;
 }
 
-bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
+enum gemm_done gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
 {
     const struct shape shape = {
         .m = call->m,
@@ -237,14 +238,17 @@ bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
     dnnl_exec_arg_t args[4];
 
     if (call->a.type != call->b.type || call->a.type == OPS_I8) {
-        return false;
+        return GEMM_NOT_MINE;
     }
     if (d->set_threads) {
         d->set_threads(1); /* of this thread only */
     }
     p = find_product(d, &shape);
-    if (!p->primitive || !have_scratch(d, p->scratch_bytes)) {
-        return false;
+    if (!p->primitive) {
+        return GEMM_NOT_MINE;
+    }
+    if (!have_scratch(d, p->scratch_bytes)) {
+        return GEMM_NO_MEMORY;
     }
     if (dnnl_memory_set_data_handle(p->a, unconst(call->a.values)) !=
             dnnl_success ||
@@ -252,21 +256,24 @@ bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
             dnnl_success ||
         dnnl_memory_set_data_handle(p->c, call->c) != dnnl_success ||
         dnnl_memory_set_data_handle(p->scratch, d->scratch) != dnnl_success) {
-        return false;
+        return GEMM_NO_MEMORY;
     }
     args[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, p->a};
     args[1] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS, p->b};
     args[2] = (dnnl_exec_arg_t){DNNL_ARG_DST, p->c};
     args[3] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, p->scratch};
     return dnnl_primitive_execute(p->primitive, d->stream, 4, args) ==
-           dnnl_success;
+                   dnnl_success
+               ? GEMM_DONE
+               : GEMM_NO_MEMORY;
 }
 
 #else
 
-struct gemm_dnnl *gemm__dnnl_new(void)
+bool gemm__dnnl_new(struct gemm_dnnl **ret_dnnl)
 {
-    return NULL;
+    *ret_dnnl = NULL;
+    return true;
 }
 
 void gemm__dnnl_free(struct gemm_dnnl *d)
@@ -274,10 +281,10 @@ void gemm__dnnl_free(struct gemm_dnnl *d)
     (void)d;
 }
 
-bool gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
+enum gemm_done gemm__dnnl_run(struct gemm_dnnl *d, const struct gemm_call *call)
 {
     (void)d, (void)call;
-    return false;
+    return GEMM_NOT_MINE;
 }
 
 #endif

@@ -47,7 +47,9 @@ static void gemm_work(void *job, unsigned thread, unsigned n_threads)
         at = begin;
     }
     call.c = (char *)call.c + at * ops_type_bytes(call.c_type);
-    gemm_run(j->cpu->threads[thread].gemm, &call);
+    if (!gemm_run(j->cpu->threads[thread].gemm, &call)) {
+        __atomic_store_n(&j->cpu->ops.no_memory, true, __ATOMIC_RELAXED);
+    }
 }
 
 static void run(struct ops *o, const struct gemm_call *call)
