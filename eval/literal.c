@@ -753,17 +753,38 @@ static enum literal_kind kind_of_number(const char *text, size_t len)
     return is_float ? LITERAL_FLOAT : LITERAL_INT;
 }
 
-/* Of "{...": a dict where a colon follows the first value. */
+/* Behind the string that begins at `at`. */
+static size_t behind_string(const char *text, size_t len, size_t at)
+{
+    char quote = text[at++];
+
+    while (at < len && text[at] != quote) {
+        at += text[at] == '\\' ? 2 : 1;
+    }
+    return at < len ? at + 1 : len;
+}
+
+/* Of "{...": a dict where a colon stands between no other brackets. */
 static enum literal_kind kind_of_braces(const char *text, size_t len)
 {
-    struct cwm_buf form;
-    struct reader r = {.text = text, .len = len, .at = 1, .out = &form};
-    bool is_set;
+    size_t depth = 0;
+    size_t at = 0;
 
-    cwm_buf_init(&form, MAX_FORM_BYTES);
-    is_set = len > 2 && read_value(&r) && !sign(&r, ':');
-    cwm_buf_release(&form);
-    return is_set ? LITERAL_SET : LITERAL_DICT;
+    while (at < len) {
+        char c = text[at];
+
+        if (c == '\'' || c == '"') {
+            at = behind_string(text, len, at);
+            continue;
+        }
+        if (c == ':' && depth == 1) {
+            return LITERAL_DICT;
+        }
+        depth += c == '{' || c == '[' || c == '(' || c == '<';
+        depth -= depth > 0 && (c == '}' || c == ']' || c == ')' || c == '>');
+        at++;
+    }
+    return len > 2 ? LITERAL_SET : LITERAL_DICT;
 }
 
 static bool begins(const char *text, size_t len, const char *with)

@@ -91,7 +91,7 @@ static enum cwm_rc load_state(struct state *s, const struct predicted *p,
                               const struct predicted_frame *f,
                               struct cwm_err *err)
 {
-    const struct predicted_local *locals = p->locals + f->first_local;
+    const struct predicted_local *locals = predicted_locals(p, f);
     size_t n = 0;
 
     if (f->n_locals > s->capacity) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* verify_json.c -- scores as JSON objects (docs/formats.md section 9). */
+/* verify_json.c -- scores as JSON objects (docs/formats.md section 11). */
 #include "eval/verify.h"
 
 #include <math.h>

@@ -363,7 +363,7 @@ static void drop_marker(struct cwm_buf *program)
     static const char marker[] = "  " SOURCE_MARKER;
     size_t len = sizeof marker - 1;
     char *at = program->data;
-    char *end = at + program->len;
+    char *end = at ? at + program->len : NULL;
 
     while (at && (at = memmem(at, (size_t)(end - at), marker, len)) != NULL) {
         if (at + len == end || at[len] == '\n' || at[len] == '\r') {

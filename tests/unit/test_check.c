@@ -27,8 +27,8 @@ static const char *const frames[] = {
     "<|line_sep|>{\"x\": \"..\"}<|action_sep|>    x += 1\n<|frame_sep|>",
     "<|line_sep|>{\"x\": \"2\"}<|action_sep|>    return x\n<|frame_sep|>",
     "<|return_sep|><|action_sep|>    return x\n<|arg_sep|>\"2\"<|frame_sep|>",
-    "<|line_sep|>{\"a\": \"1\", \"b\": \"2\"}<|action_sep|>    return b\n"
-    "<|frame_sep|>",
+    ("<|line_sep|>{\"a\": \"1\", \"b\": \"2\"}<|action_sep|>    return b\n"
+     "<|frame_sep|>"),
     "<|return_sep|><|action_sep|>    return b\n<|arg_sep|>\"2\"<|frame_sep|>",
 };
 

@@ -196,7 +196,7 @@ static void text__that_is_no_trace_breaks(void **state)
         CALL LINE RETURN END "x",
         CALL LINE RETURN END END,
         CALL LINE RETURN "\n\n",
-        "x" CALL,
+        ("x" CALL),
         "\xff\xfe\x80",
     };
 
