@@ -170,27 +170,91 @@ static bool bound_same(const struct rule *r, const struct holes *h,
     }
 }
 
-/* What gathers all holes. */
-static bool bound_gathered(const struct rule *r, const struct holes *h,
-                           struct gen_bound *b)
+/* All holes' bounds, and their lengths together. */
+struct gathered {
+    struct gen_bound all;
+    uint32_t len, text; /* sums */
+    bool any_full, all_full;
+};
+
+static struct gathered gather(const struct holes *h)
 {
-    struct gen_bound all = h->values[0].bound;
-    uint32_t sum_len = 0;
-    uint32_t sum_text = 0;
-    bool any_full = false;
-    bool all_full = true;
+    struct gathered g = {.all = h->values[0].bound, .all_full = true};
 
     for (unsigned i = 0; i < h->n; i++) {
         struct gen_bound one = h->values[i].bound;
 
-        all = gen_bound_or(all, one);
-        sum_len += one.len;
-        sum_text += text_len(h->types[i], one);
-        any_full = any_full || one.nonempty;
+        g.all = gen_bound_or(g.all, one);
+        g.len += one.len;
+        g.text += text_len(h->types[i], one);
+        g.any_full = g.any_full || one.nonempty;
         if (gen_is_iterable(h->types[i])) {
-            all_full = all_full && one.nonempty;
+            g.all_full = g.all_full && one.nonempty;
         }
     }
+    return g;
+}
+
+/* The holes are the items. */
+static bool bound_items(const struct rule *r, const struct holes *h,
+                        struct gen_bound *b)
+{
+    struct gathered g = gather(h);
+    struct gen_bound all = g.all;
+    uint32_t sum_len = g.len;
+    bool all_full = g.all_full;
+
+    switch (r->how) {
+    case H_LIST:
+        b->mag = all.mag + (r->type == T_PII);
+        b->nonneg = all.nonneg;
+        b->len = h->n;
+        b->inner = sum_len;
+        b->inner_full = sum_len > 0 && all_full;
+        b->nonempty = true;
+        b->vocab = all.vocab;
+        return true;
+    case H_NEST:
+        b->mag = all.mag;
+        b->nonneg = all.nonneg;
+        b->len = h->n + 1;
+        b->inner = sum_len + 1;
+        b->nonempty = true;
+        if (r->type == T_LI) { /* groups.get(key, []) */
+            b->len = h->values[0].bound.inner;
+            b->mag = h->values[0].bound.mag;
+            b->nonneg = h->values[0].bound.nonneg;
+            b->inner = 0;
+            b->nonempty = false;
+        }
+        return true;
+    case H_ZIP:
+        b->mag = all.mag > all.len ? all.mag : all.len;
+        b->nonneg = all.nonneg;
+        b->len = h->values[0].bound.len;
+        b->inner = h->values[0].bound.inner;
+        b->inner_full = h->values[0].bound.inner_full;
+        if (r->type == T_DSS) {
+            b->inner = all.inner;
+            b->inner_full = all.inner_full;
+        }
+        b->vocab = h->values[0].bound.vocab;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What gathers all holes. */
+static bool bound_gathered(const struct rule *r, const struct holes *h,
+                           struct gen_bound *b)
+{
+    struct gathered g = gather(h);
+    struct gen_bound all = g.all;
+    uint32_t sum_len = g.len;
+    uint32_t sum_text = g.text;
+    bool any_full = g.any_full;
+
     switch (r->how) {
     case H_OR:
         *b = all;
@@ -233,41 +297,6 @@ static bool bound_gathered(const struct rule *r, const struct holes *h,
         if (r->type == T_DSI) {
             b->nonneg = b->nonneg && h->values[h->n - 1].bound.nonneg;
         }
-        return true;
-    case H_LIST:
-        b->mag = all.mag + (r->type == T_PII);
-        b->nonneg = all.nonneg;
-        b->len = h->n;
-        b->inner = sum_len;
-        b->inner_full = sum_len > 0 && all_full;
-        b->nonempty = true;
-        b->vocab = all.vocab;
-        return true;
-    case H_NEST:
-        b->mag = all.mag;
-        b->nonneg = all.nonneg;
-        b->len = h->n + 1;
-        b->inner = sum_len + 1;
-        b->nonempty = true;
-        if (r->type == T_LI) { /* groups.get(key, []) */
-            b->len = h->values[0].bound.inner;
-            b->mag = h->values[0].bound.mag;
-            b->nonneg = h->values[0].bound.nonneg;
-            b->inner = 0;
-            b->nonempty = false;
-        }
-        return true;
-    case H_ZIP:
-        b->mag = all.mag > all.len ? all.mag : all.len;
-        b->nonneg = all.nonneg;
-        b->len = h->values[0].bound.len;
-        b->inner = h->values[0].bound.inner;
-        b->inner_full = h->values[0].bound.inner_full;
-        if (r->type == T_DSS) {
-            b->inner = all.inner;
-            b->inner_full = all.inner_full;
-        }
-        b->vocab = h->values[0].bound.vocab;
         return true;
     case H_TEXT:
         b->len = sum_text + r->arg;
@@ -358,7 +387,7 @@ void gen_rule_bound(const struct rule *r, const struct holes *h,
 {
     *ret = (struct gen_value){.precedence = r->precedence, .is_constant = true};
     if (!bound_number(r, h, &ret->bound) && !bound_same(r, h, &ret->bound) &&
-        !bound_gathered(r, h, &ret->bound)) {
+        !bound_gathered(r, h, &ret->bound) && !bound_items(r, h, &ret->bound)) {
         bound_other(r, h, &ret->bound);
     }
     for (unsigned i = 0; i < h->n; i++) {

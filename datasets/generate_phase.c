@@ -380,10 +380,54 @@ static bool phase_dp(struct gen_draft *d)
 
 /* ---- stacks ---- */
 
+/* Pops while, or when, the top compares so with x; pushes x. */
+static void push_and_pop(struct gen_draft *d, const char *name, const char *x,
+                         uint32_t kind)
+{
+    static const char *const signs[] = {"<", ">", ">=", "==", "!="};
+
+    if (kind == 0) { /* monotonic */
+        line(d, "while %s and %s[-1] %s %s:", name, name,
+             signs[gen_pick(d, ARRAY_LEN(signs))], x);
+        if (gen_chance(d, 400)) {
+            struct gen_scope scope = gen_open(d, 1, false);
+
+            gen_update_any(d, 2);
+            gen_close(d, scope);
+        }
+        line(d, "    %s.pop()", name);
+        line(d, "%s.append(%s)", name, x);
+    } else { /* matched pairs go */
+        line(d, "if %s and %s[-1] %s %s:", name, name,
+             signs[gen_pick(d, ARRAY_LEN(signs))], x);
+        line(d, "    %s.pop()", name);
+        if (kind == 2) {
+            struct gen_value condition;
+            struct gen_mark branch = gen_mark(d);
+            struct gen_scope scope;
+
+            gen_line(d);
+            cwm_buf_adds(d->out, "elif ");
+            if (gen_condition(d, 2, P_OR, &condition)) {
+                cwm_buf_addc(d->out, ':');
+                gen_end(d);
+                scope = gen_open(d, 1, false);
+                if (!gen_update_any(d, 2)) {
+                    line(d, "continue");
+                }
+                gen_close(d, scope);
+            } else {
+                gen_cut(d, branch);
+            }
+        }
+        line(d, "else:");
+        line(d, "    %s.append(%s)", name, x);
+    }
+}
+
 static bool phase_stack(struct gen_draft *d)
 {
     static const char *const names[] = {"stack", "pending", "opened", "trail"};
-    static const char *const signs[] = {"<", ">", ">=", "==", "!="};
     const char *name = names[gen_pick(d, ARRAY_LEN(names))];
     struct gen_mark mark = gen_mark(d);
     struct gen_loop loop;
@@ -419,43 +463,7 @@ static bool phase_stack(struct gen_draft *d)
     bound = d->vars[x].bound;
     trips = d->trips;
     d->vars[x].is_used = true;
-    if (kind == 0) { /* monotonic */
-        line(d, "while %s and %s[-1] %s %s:", name, name,
-             signs[gen_pick(d, ARRAY_LEN(signs))], d->vars[x].name);
-        if (gen_chance(d, 400)) {
-            struct gen_scope scope = gen_open(d, 1, false);
-
-            gen_update_any(d, 2);
-            gen_close(d, scope);
-        }
-        line(d, "    %s.pop()", name);
-        line(d, "%s.append(%s)", name, d->vars[x].name);
-    } else { /* matched pairs go */
-        line(d, "if %s and %s[-1] %s %s:", name, name,
-             signs[gen_pick(d, ARRAY_LEN(signs))], d->vars[x].name);
-        line(d, "    %s.pop()", name);
-        if (kind == 2) {
-            struct gen_value condition;
-            struct gen_mark branch = gen_mark(d);
-            struct gen_scope scope;
-
-            gen_line(d);
-            cwm_buf_adds(d->out, "elif ");
-            if (gen_condition(d, 2, P_OR, &condition)) {
-                cwm_buf_addc(d->out, ':');
-                gen_end(d);
-                scope = gen_open(d, 1, false);
-                if (!gen_update_any(d, 2)) {
-                    line(d, "continue");
-                }
-                gen_close(d, scope);
-            } else {
-                gen_cut(d, branch);
-            }
-        }
-        line(d, "else:");
-        line(d, "    %s.append(%s)", name, d->vars[x].name);
-    }
+    push_and_pop(d, name, d->vars[x].name, kind);
     if (gen_chance(d, 350)) {
         gen_update_any(d, 2);
     }

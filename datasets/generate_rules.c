@@ -588,7 +588,7 @@ static bool add_hole(struct gen_draft *d, const struct rule *r, char letter,
     for (unsigned i = 0; done && i < h->n; i++) { /* x + x, a < a: dull */
         size_t len = h->end[i] - h->start[i];
 
-        if (len == d->out->len - start &&
+        if (len == d->out->len - start && d->out->failed == CWM_OK &&
             (!value->is_constant || *type == T_STR || letter == 'c') &&
             *type != T_BOOL && r->how != H_NEST &&
             memcmp(d->out->data + h->start[i], d->out->data + start, len) ==
@@ -734,7 +734,7 @@ bool gen_rule(struct gen_draft *d, enum gen_type type, unsigned depth,
     const struct gen_rules *of_type = &d->rules[type];
 
     for (int i = 0; i < 6; i++) {
-        struct holes h;
+        struct holes h = {0};
         const struct rule *r;
 
         do { /* by weight, without going through them */
@@ -743,7 +743,6 @@ bool gen_rule(struct gen_draft *d, enum gen_type type, unsigned depth,
         if (!can_be_filled(d, r, depth)) {
             continue;
         }
-        h.n = 0;
         h.vocab = gen_pick(d, VOCAB_N);
         if (fill(d, r, depth ? depth : 1, &h)) {
             gen_rule_bound(r, &h, ret_value);

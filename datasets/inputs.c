@@ -103,38 +103,52 @@ static size_t sort_edges(uint64_t *edges, size_t n)
     return n_kept;
 }
 
+/* Room for one more; loops repeat theirs, so more memory is rarely needed. */
+static enum cwm_rc make_room(struct inputs_outcome *outcome, size_t *capacity,
+                             struct cwm_err *err)
+{
+    size_t room = *capacity ? *capacity * 2 : 256;
+    uint64_t *edges;
+
+    if (outcome->n_edges < *capacity) {
+        return CWM_OK;
+    }
+    outcome->n_edges = sort_edges(outcome->edges, outcome->n_edges);
+    if (*capacity > 0 && outcome->n_edges * 2 <= *capacity) {
+        return CWM_OK;
+    }
+    edges = cwm_realloc(outcome->edges, room, sizeof *edges);
+    if (!edges) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a trace's lines");
+    }
+    outcome->edges = edges;
+    *capacity = room;
+    return CWM_OK;
+}
+
 /* Line to line, as the frames follow each other; by what event. */
 static enum cwm_rc read_edges(struct trace_reader *r,
-                              struct inputs_outcome *outcome, size_t *capacity,
+                              struct inputs_outcome *outcome,
                               struct cwm_err *err)
 {
     struct trace_frame frame;
+    size_t capacity = 0;
     uint64_t before = 0;
     bool more = true;
     enum cwm_rc rc = CWM_OK;
 
     trace_reader_rewind(r);
-    while ((rc = trace_reader_next(r, &frame, &more, err)) == CWM_OK && more) {
-        if (outcome->n_edges == *capacity) {
-            size_t n = sort_edges(outcome->edges, outcome->n_edges);
-            uint64_t *edges;
-
-            outcome->n_edges = n; /* loops repeat them: rarely more room */
-            if (n * 2 > *capacity || *capacity == 0) {
-                size_t room = *capacity ? *capacity * 2 : 256;
-
-                edges = cwm_realloc(outcome->edges, room, sizeof *edges);
-                if (!edges) {
-                    return CWM_FAIL(err, CWM_NOMEM,
-                                    "could not hold a trace's lines");
-                }
-                outcome->edges = edges;
-                *capacity = room;
-            }
+    while (rc == CWM_OK && more) {
+        rc = trace_reader_next(r, &frame, &more, err);
+        if (rc == CWM_OK && more) {
+            rc = make_room(outcome, &capacity, err);
         }
-        outcome->edges[outcome->n_edges++] =
-            before << 34 | (uint64_t)frame.line << 2 | (uint64_t)frame.event;
-        before = frame.line;
+        if (rc == CWM_OK && more) {
+            outcome->edges[outcome->n_edges++] = before << 34 |
+                                                 (uint64_t)frame.line << 2 |
+                                                 (uint64_t)frame.event;
+            before = frame.line;
+        }
     }
     outcome->n_edges = sort_edges(outcome->edges, outcome->n_edges);
     return rc;
@@ -146,7 +160,6 @@ enum cwm_rc inputs_outcome_of(const struct trace_result *result,
 {
     struct inputs_outcome outcome = {.verdict = result->verdict};
     const struct trace_end *end;
-    size_t capacity = 0;
     enum cwm_rc rc;
 
     if (!result->reader) {
@@ -160,7 +173,7 @@ enum cwm_rc inputs_outcome_of(const struct trace_result *result,
               end->exception_message, end->exception_message_len);
     outcome.n_frames = end->n_frames;
     outcome.shape = shape_of(&outcome, end);
-    rc = read_edges(result->reader, &outcome, &capacity, err);
+    rc = read_edges(result->reader, &outcome, err);
     if (rc != CWM_OK) {
         cwm_free(outcome.edges);
         return rc;

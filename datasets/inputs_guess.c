@@ -409,8 +409,8 @@ static void change(struct inputs *in, const char *text, size_t len,
 static void change_items(struct inputs *in, const char *text, size_t len,
                          struct cwm_buf *out)
 {
-    const char *start = NULL;
-    const char *end = NULL;
+    const char *start = text + 1;
+    const char *end = start;
     const char *last = text + len - 1;
     size_t n = find_item(text + 1, SIZE_MAX, &start, &end);
     uint32_t kind = inputs__pick(in, 4);
@@ -487,8 +487,8 @@ static void change(struct inputs *in, const char *text, size_t len,
 
 void inputs__mutated(struct inputs *in, const char *args, struct cwm_buf *out)
 {
-    const char *start = NULL;
-    const char *end = NULL;
+    const char *start = args;
+    const char *end = args;
     const char *value;
     size_t n = find_item(args, SIZE_MAX, &start, &end);
 

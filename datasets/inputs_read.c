@@ -229,50 +229,64 @@ static void add_hint(struct inputs_param *p, const struct hint *hint,
     }
 }
 
-/* Without spaces, quotes, "typing." and capitals: list[int] for List[ int ]. */
-static void read_annotation(struct file_reader *r, struct inputs_param *p,
-                            TSNode type)
+/* Without spaces, quotes and capitals: list[int] for List[ int ]. */
+static void plain_annotation(struct file_reader *r, TSNode type, char *plain,
+                             size_t size)
 {
-    char plain[96];
     size_t n = 0;
     size_t len;
     const char *text = text_of(r, type, &len);
-    const char *at = plain;
 
-    for (size_t i = 0; i < len && n + 1 < sizeof plain; i++) {
+    for (size_t i = 0; i < len && n + 1 < size; i++) {
         if (!strchr(" \n\t'\"", text[i])) {
             plain[n++] = (char)tolower((unsigned char)text[i]);
         }
     }
     plain[n] = '\0';
+}
+
+/* The hint that the text begins with; what it took of the text. */
+static size_t hint_by_annotation(struct inputs_param *p, const char *at)
+{
+    for (size_t i = 0; i < ARRAY_LEN(annotations); i++) {
+        size_t len = strlen(annotations[i].word);
+
+        if (strncmp(at, annotations[i].word, len) == 0) {
+            bool is_none = annotations[i].types[0] == IN_NONE;
+
+            add_hint(p, &annotations[i], is_none ? 8 : 60);
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* Every alternative of Optional[...], Union[..., ...], ... | ... */
+static void read_annotation(struct file_reader *r, struct inputs_param *p,
+                            TSNode type)
+{
+    char plain[96] = "";
+    const char *at = plain;
+
+    plain_annotation(r, type, plain, sizeof plain);
     p->is_annotated = true;
     while (*at) {
-        size_t used = 0;
+        int open = 0;
 
         if (strncmp(at, "optional[", 9) == 0) {
             p->weights[IN_NONE] += 8;
             at += 9;
-            continue;
-        }
-        if (strncmp(at, "typing.", 7) == 0 || strncmp(at, "union[", 6) == 0) {
-            at += at[0] == 't' ? 7 : 6;
-            continue;
-        }
-        for (size_t i = 0; i < ARRAY_LEN(annotations) && used == 0; i++) {
-            size_t word = strlen(annotations[i].word);
-
-            if (strncmp(at, annotations[i].word, word) == 0) {
-                add_hint(p, &annotations[i],
-                         annotations[i].types[0] == IN_NONE ? 8 : 60);
-                used = word;
+        } else if (strncmp(at, "typing.", 7) == 0) {
+            at += 7;
+        } else if (strncmp(at, "union[", 6) == 0) {
+            at += 6;
+        } else {
+            at += hint_by_annotation(p, at);
+            for (; *at && (open > 0 || !strchr("|,", *at)); at++) {
+                open += *at == '[' ? 1 : *at == ']' ? -1 : 0;
             }
+            at += *at != '\0';
         }
-        /* the next alternative: ... | ... or ..., ... */
-        at += used;
-        for (int open = 0; *at && (open > 0 || !strchr("|,", *at)); at++) {
-            open += *at == '[' ? 1 : *at == ']' ? -1 : 0;
-        }
-        at += *at != '\0';
     }
 }
 
