@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_generate.c [--threads N | --cpu-time] -- how fast tokens come, beside
+ * what this machine can do at most.
+ *
+ * A model of 110 M parameters (12 layers, 768 channels, 12 heads, 2,048
+ * channels of the feed-forward part, 32,000 words) with random weights.  In
+ * one run, by the same threads:
+ * - the rate at which memory is read (huge pages, one stream a thread), and
+ *   what one token at a time makes of it: bytes of weights times tokens/s;
+ * - the rate of oneDNN's matrix products of the layers' shapes, and what a
+ *   prompt of 512 tokens makes of it;
+ * - 16 samples of that prompt at once against one.
+ * Times are the best of several; each line has the ratio that counts.  On a
+ * machine that others use, too, --cpu-time takes one thread and its own time.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/model/gemm.h"
+#include "cwm/model/generate.h"
+
+enum {
+    N_LAYERS = 12,
+    WIDTH = 768,
+    N_HEADS = 12,
+    FFN = 2048,
+    N_WORDS = 32000,
+    PROMPT = 512,
+    N_NEW = 64,
+    N_SAMPLES = 16,
+    N_RUNS = 3,
+    MAX_THREADS = 64
+};
+
+#define READ_BYTES ((size_t)256 << 20)
+
+static unsigned n_threads = 2;
+static clockid_t timer = CLOCK_MONOTONIC;
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(timer, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void stop(const struct cwm_err *err)
+{
+    fprintf(stderr, "bench_generate: %s\n", err->message);
+    exit(1);
+}
+
+static void *checked(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "bench_generate: no memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+/* ---- what the machine can do --------------------------------------------- */
+
+struct part {
+    pthread_t thread;
+    const uint8_t *bytes;
+    size_t n_bytes;
+    uint64_t sum;
+    double gflops;
+    enum ops_type type;
+};
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define READ_WITH __attribute__((target("avx512f,avx512bw")))
+
+READ_WITH static void *read_part(void *ctx)
+{
+    struct part *p = ctx;
+    __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(),
+                       _mm512_setzero_si512(), _mm512_setzero_si512()};
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < p->n_bytes; i += 256) {
+        for (k = 0; k < 4; k++) {
+            sums[k] = _mm512_or_si512(sums[k],
+                                      _mm512_load_si512(p->bytes + i + 64 * k));
+        }
+    }
+    sums[0] = _mm512_or_si512(_mm512_or_si512(sums[0], sums[1]),
+                              _mm512_or_si512(sums[2], sums[3]));
+    p->sum = (uint64_t)_mm512_reduce_or_epi64(sums[0]);
+    return NULL;
+}
+#else
+static void *read_part(void *ctx)
+{
+    struct part *p = ctx;
+    const uint64_t *values = (const uint64_t *)(const void *)p->bytes;
+
+    for (size_t i = 0; i < p->n_bytes / 8; i++) {
+        p->sum |= values[i];
+    }
+    return NULL;
+}
+#endif
+
+static void on_threads(struct part *parts, void *(*work)(void *))
+{
+    for (unsigned i = 0; i < n_threads; i++) {
+        if (pthread_create(&parts[i].thread, NULL, work, &parts[i]) != 0) {
+            fprintf(stderr, "bench_generate: no thread\n");
+            exit(1);
+        }
+    }
+    for (unsigned i = 0; i < n_threads; i++) {
+        pthread_join(parts[i].thread, NULL);
+    }
+}
+
+/* GB/s */
+static double read_rate(void)
+{
+    struct part parts[MAX_THREADS] = {{.bytes = NULL}};
+    size_t huge = (size_t)2 << 20;
+    uint8_t *bytes = checked(aligned_alloc(huge, READ_BYTES));
+    double best = 0;
+
+    madvise(bytes, READ_BYTES, MADV_HUGEPAGE);
+    memset(bytes, 1, READ_BYTES);
+    for (unsigned i = 0; i < n_threads; i++) {
+        parts[i].n_bytes = READ_BYTES / n_threads / 4096 * 4096;
+        parts[i].bytes = bytes + i * parts[i].n_bytes;
+    }
+    for (int run = 0; run < 10; run++) {
+        double start = now();
+
+        on_threads(parts, read_part);
+        best = fmax(best, (double)READ_BYTES / (now() - start) * 1e-9);
+    }
+    free(bytes);
+    return best;
+}
+
+/* One thread's share of the layers' products of a prompt. */
+static void *multiply_part(void *ctx)
+{
+    enum { M = PROMPT, K = WIDTH, N = 2 * FFN };
+    struct part *p = ctx;
+    size_t n = N / n_threads;
+    struct gemm *g = checked(gemm_new(kernels_pick()));
+    size_t b = ops_type_bytes(p->type);
+    void *x = checked(calloc((size_t)M * K, b));
+    void *w = checked(calloc(n * K, b));
+    void *y = checked(calloc((size_t)M * n, b));
+    const struct gemm_call call = {.m = M,
+                                   .n = n,
+                                   .k = K,
+                                   .a = {x, K, 1, p->type},
+                                   .b = {w, 1, K, p->type},
+                                   .c = y,
+                                   .c_row = n,
+                                   .c_type = p->type};
+    double best = 0;
+
+    for (int run = 0; run < 20; run++) {
+        double start = now();
+
+        gemm_run(g, &call);
+        best = fmax(best, 2.0 * M * (double)n * K / (now() - start) * 1e-9);
+    }
+    p->gflops = best;
+    gemm_free(g);
+    free(x);
+    free(w);
+    free(y);
+    return NULL;
+}
+
+/* GFLOP/s of all threads together */
+static double multiply_rate(enum ops_type type)
+{
+    struct part parts[MAX_THREADS] = {{.bytes = NULL}};
+    double sum = 0;
+
+    for (unsigned i = 0; i < n_threads; i++) {
+        parts[i].type = type;
+    }
+    on_threads(parts, multiply_part);
+    for (unsigned i = 0; i < n_threads; i++) {
+        sum += parts[i].gflops;
+    }
+    return sum;
+}
+
+/* ---- the model ----------------------------------------------------------- */
+
+static uint32_t random_state = 1;
+
+static float *random_values(size_t n, float scale)
+{
+    float *x = checked(cwm_malloc(n * sizeof *x));
+
+    for (size_t i = 0; i < n; i++) {
+        random_state = random_state * 1664525 + 1013904223;
+        x[i] = ((float)(random_state >> 8) / (float)(1 << 23) - 1) * scale;
+    }
+    return x;
+}
+
+static float *ones(size_t n)
+{
+    float *x = checked(cwm_malloc(n * sizeof *x));
+
+    for (size_t i = 0; i < n; i++) {
+        x[i] = 1;
+    }
+    return x;
+}
+
+static struct model *make_model(void)
+{
+    const size_t square = (size_t)WIDTH * WIDTH;
+    const size_t ffn = (size_t)WIDTH * FFN;
+    struct model *m = checked(cwm_calloc(1, sizeof *m));
+
+    m->config = (struct model_config){.n_layers = N_LAYERS,
+                                      .d_model = WIDTH,
+                                      .n_heads = N_HEADS,
+                                      .n_kv_heads = N_HEADS,
+                                      .d_head = WIDTH / N_HEADS,
+                                      .d_ffn = FFN,
+                                      .vocab_size = N_WORDS,
+                                      .max_positions = 4096,
+                                      .is_tied = true,
+                                      .rms_eps = 1e-5,
+                                      .rope_theta = 10000};
+    m->layers = checked(cwm_calloc(N_LAYERS, sizeof *m->layers));
+    m->embedding = random_values((size_t)N_WORDS * WIDTH, 0.05f);
+    m->output = m->embedding;
+    m->norm = ones(WIDTH);
+    m->rope_freqs = checked(cwm_malloc(WIDTH / N_HEADS / 2 * sizeof(float)));
+    for (size_t i = 0; i < WIDTH / N_HEADS / 2; i++) {
+        m->rope_freqs[i] =
+            (float)pow(10000, -2.0 * (double)i / (WIDTH / N_HEADS));
+    }
+    for (size_t i = 0; i < N_LAYERS; i++) {
+        struct model_layer *l = &m->layers[i];
+
+        l->attention_norm = ones(WIDTH);
+        l->ffn_norm = ones(WIDTH);
+        l->q = random_values(square, 0.05f);
+        l->k = random_values(square, 0.05f);
+        l->v = random_values(square, 0.05f);
+        l->o = random_values(square, 0.05f);
+        l->gate = random_values(ffn, 0.05f);
+        l->up = random_values(ffn, 0.05f);
+        l->down = random_values(ffn, 0.05f);
+    }
+    return m;
+}
+
+/* Weights that one token reads: all but the rows of the embedding. */
+static double n_weights(void)
+{
+    return (double)N_LAYERS * (4.0 * WIDTH * WIDTH + 3.0 * WIDTH * FFN) +
+           (double)N_WORDS * WIDTH;
+}
+
+/* ---- generating ---------------------------------------------------------- */
+
+struct clocked {
+    double first; /* when the first token came */
+    double last;
+    size_t n;
+};
+
+static enum cwm_rc note(void *ctx, const struct generate_token *token,
+                        struct cwm_err *err)
+{
+    struct clocked *c = ctx;
+
+    (void)token;
+    (void)err;
+    c->last = now();
+    if (c->n++ == 0) {
+        c->first = c->last;
+    }
+    return CWM_OK;
+}
+
+struct setting {
+    const char *name;
+    enum ops_type type;
+    enum ops_type weights;
+    double weight_bytes;
+};
+
+struct measured {
+    double prompt;  /* tokens/s */
+    double single;  /* tokens/s, behind a prompt of one token */
+    double behind;  /* tokens/s, behind the long prompt */
+    double samples; /* tokens/s of all together, behind the long prompt */
+};
+
+static void run(struct generator *g, size_t n_prompt, size_t n_samples,
+                struct clocked *c, double *ret_prompt)
+{
+    static uint32_t prompt[PROMPT];
+    const struct generate_request request = {
+        .prompt = prompt, .n_prompt = n_prompt, .n_samples = n_samples};
+    const struct generate_options options = {
+        .sample = {.temperature = 1, .top_p = 1}, .max_new = N_NEW};
+    double start = now();
+    struct cwm_err err;
+
+    for (size_t i = 0; i < PROMPT; i++) {
+        prompt[i] = (uint32_t)(i * 7919 % N_WORDS);
+    }
+    memset(c, 0, sizeof *c);
+    if (generator_run(g, &request, 1, &options, note, c, &err) != CWM_OK) {
+        stop(&err);
+    }
+    *ret_prompt = (double)n_prompt / (c->first - start);
+}
+
+static struct measured measure(const struct setting *s, const struct model *m)
+{
+    const struct generator_options sizes = {N_SAMPLES, 1, PROMPT, N_NEW};
+    struct decoder_options needs = {.weights = s->weights};
+    struct measured best = {0};
+    struct generator *g = NULL;
+    struct decoder *d = NULL;
+    struct ops *o = NULL;
+    struct cwm_err err;
+
+    generator_decoder_needs(&sizes, &needs);
+    if (ops_cpu_new(s->type, n_threads, &o, &err) != CWM_OK ||
+        decoder_new(o, m, &needs, &d, &err) != CWM_OK ||
+        generator_new(d, &sizes, &g, &err) != CWM_OK) {
+        stop(&err);
+    }
+    for (int i = 0; i < N_RUNS; i++) {
+        struct clocked c;
+        double prompt;
+
+        run(g, 1, 1, &c, &prompt);
+        best.single = fmax(best.single, (double)(c.n - 1) / (c.last - c.first));
+        run(g, PROMPT, 1, &c, &prompt);
+        best.prompt = fmax(best.prompt, prompt);
+        best.behind = fmax(best.behind, (double)(c.n - 1) / (c.last - c.first));
+        run(g, PROMPT, N_SAMPLES, &c, &prompt);
+        best.samples =
+            fmax(best.samples, (double)(c.n - N_SAMPLES) / (c.last - c.first));
+    }
+    generator_free(g);
+    decoder_free(d);
+    ops_free(o);
+    return best;
+}
+
+static void report(const struct setting *s, const struct measured *m,
+                   double read_gbs, double gflops)
+{
+    double gbs = m->single * n_weights() * s->weight_bytes * 1e-9;
+
+    printf("%s: one at a time %.1f tokens/s, %.1f GB/s of weights, %.0f %% of "
+           "what is read\n",
+           s->name, m->single, gbs, 100 * gbs / read_gbs);
+    if (gflops > 0) {
+        /* the last layer's words are asked for once */
+        double flops =
+            m->prompt * 2 * (n_weights() - (double)N_WORDS * WIDTH) * 1e-9;
+
+        printf("%s: prompt of %d %.0f tokens/s, %.0f GFLOP/s, %.0f %% of "
+               "oneDNN's\n",
+               s->name, PROMPT, m->prompt, flops, 100 * flops / gflops);
+    } else {
+        printf("%s: prompt of %d %.0f tokens/s\n", s->name, PROMPT, m->prompt);
+    }
+    printf("%s: behind it %.1f tokens/s; %d samples %.1f, %.1f times\n",
+           s->name, m->behind, N_SAMPLES, m->samples, m->samples / m->behind);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct setting settings[] = {
+        {"bf16", OPS_BF16, OPS_BF16, 2},
+        {"int8", OPS_BF16, OPS_I8, 1},
+        {"fp32", OPS_F32, OPS_F32, 4},
+    };
+    struct model *m;
+    double read_gbs;
+    double rates[3];
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--cpu-time") == 0) {
+            timer = CLOCK_PROCESS_CPUTIME_ID;
+            n_threads = 1;
+        } else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
+            n_threads = (unsigned)strtoul(argv[++i], NULL, 10);
+        }
+    }
+    if (n_threads < 1 || n_threads > MAX_THREADS) {
+        fprintf(stderr, "bench_generate: 1 to %d threads\n", MAX_THREADS);
+        return 2;
+    }
+    read_gbs = read_rate();
+    rates[0] = multiply_rate(OPS_BF16);
+    rates[1] = 0; /* inputs are quantized here: nothing to compare with */
+    rates[2] = multiply_rate(OPS_F32);
+    printf("this machine, %u threads: reads %.1f GB/s; oneDNN bf16 %.0f, fp32 "
+           "%.0f GFLOP/s\n",
+           n_threads, read_gbs, rates[0], rates[2]);
+    m = make_model();
+    for (size_t i = 0; i < 3; i++) {
+        struct measured got = measure(&settings[i], m);
+
+        /* the machine's rate may have moved meanwhile */
+        read_gbs = fmax(read_gbs, read_rate());
+        report(&settings[i], &got, read_gbs, rates[i]);
+        fflush(stdout);
+    }
+    model_free(m);
+    return 0;
+}
