@@ -413,8 +413,8 @@ static bool write_body(struct gen_draft *d,
 static enum gen_type choose_result(struct gen_draft *d)
 {
     static const enum gen_type results[] = {
-        T_INT, T_INT, T_INT, T_INT, T_STR,  T_STR,  T_STR, T_LI,  T_LI,
-        T_LI,  T_LS,  T_LS,  T_DSI, T_BOOL, T_BOOL, T_LPS, T_PII, T_DSL};
+        T_INT, T_INT, T_INT, T_INT, T_STR,  T_STR, T_STR, T_LI,  T_LI,
+        T_LI,  T_LS,  T_LS,  T_DSI, T_BOOL, T_LI,  T_LPS, T_PII, T_DSL};
 
     return results[gen_pick(d, ARRAY_LEN(results))];
 }

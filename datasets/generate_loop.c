@@ -347,6 +347,8 @@ static void blank_unused(struct gen_draft *d, const struct gen_loop *loop)
 
 void gen_for_close(struct gen_draft *d, struct gen_loop *loop)
 {
+    /* lines first: their places are noted, and names that shrink move them */
+    gen_remove_unused(d, loop->scope.n_vars);
     blank_unused(d, loop);
     for (int i = 0; i < d->n_vars; i++) {
         d->vars[i].frozen =

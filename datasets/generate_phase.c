@@ -380,49 +380,55 @@ static bool phase_dp(struct gen_draft *d)
 
 /* ---- stacks ---- */
 
+/* elif COND: something else than pushing */
+static void other_branch(struct gen_draft *d)
+{
+    struct gen_value condition;
+    struct gen_mark mark = gen_mark(d);
+    struct gen_scope scope;
+
+    gen_line(d);
+    cwm_buf_adds(d->out, "elif ");
+    if (!gen_condition(d, 2, P_OR, &condition)) {
+        gen_cut(d, mark);
+        return;
+    }
+    cwm_buf_addc(d->out, ':');
+    gen_end(d);
+    scope = gen_open(d, 1, false);
+    if (!gen_update_any(d, 2)) {
+        line(d, "continue");
+    }
+    gen_close(d, scope);
+}
+
 /* Pops while, or when, the top compares so with x; pushes x. */
 static void push_and_pop(struct gen_draft *d, const char *name, const char *x,
                          uint32_t kind)
 {
     static const char *const signs[] = {"<", ">", ">=", "==", "!="};
+    const char *sign = signs[gen_pick(d, ARRAY_LEN(signs))];
+    struct gen_scope scope;
 
     if (kind == 0) { /* monotonic */
-        line(d, "while %s and %s[-1] %s %s:", name, name,
-             signs[gen_pick(d, ARRAY_LEN(signs))], x);
+        line(d, "while %s and %s[-1] %s %s:", name, name, sign, x);
         if (gen_chance(d, 400)) {
-            struct gen_scope scope = gen_open(d, 1, false);
-
+            scope = gen_open(d, 1, false);
             gen_update_any(d, 2);
             gen_close(d, scope);
         }
         line(d, "    %s.pop()", name);
         line(d, "%s.append(%s)", name, x);
-    } else { /* matched pairs go */
-        line(d, "if %s and %s[-1] %s %s:", name, name,
-             signs[gen_pick(d, ARRAY_LEN(signs))], x);
-        line(d, "    %s.pop()", name);
-        if (kind == 2) {
-            struct gen_value condition;
-            struct gen_mark branch = gen_mark(d);
-            struct gen_scope scope;
-
-            gen_line(d);
-            cwm_buf_adds(d->out, "elif ");
-            if (gen_condition(d, 2, P_OR, &condition)) {
-                cwm_buf_addc(d->out, ':');
-                gen_end(d);
-                scope = gen_open(d, 1, false);
-                if (!gen_update_any(d, 2)) {
-                    line(d, "continue");
-                }
-                gen_close(d, scope);
-            } else {
-                gen_cut(d, branch);
-            }
-        }
-        line(d, "else:");
-        line(d, "    %s.append(%s)", name, x);
+        return;
     }
+    /* matched pairs go */
+    line(d, "if %s and %s[-1] %s %s:", name, name, sign, x);
+    line(d, "    %s.pop()", name);
+    if (kind == 2) {
+        other_branch(d);
+    }
+    line(d, "else:");
+    line(d, "    %s.append(%s)", name, x);
 }
 
 static bool phase_stack(struct gen_draft *d)

@@ -238,8 +238,10 @@ static void plain_annotation(struct file_reader *r, TSNode type, char *plain,
     const char *text = text_of(r, type, &len);
 
     for (size_t i = 0; i < len && n + 1 < size; i++) {
-        if (!strchr(" \n\t'\"", text[i])) {
-            plain[n++] = (char)tolower((unsigned char)text[i]);
+        char c = text[i];
+
+        if (!strchr(" \n\t'\"", c)) { /* no tolower(): it is a macro */
+            plain[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
         }
     }
     plain[n] = '\0';

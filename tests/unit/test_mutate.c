@@ -186,8 +186,7 @@ static void mutate__loops_only_where_it_is_exact(void **state)
     static const char *const not_exact[] = {
         "def f(n):\n    for i in range(n):\n        g()\n    return i\n",
         "def f(n):\n    for i in range(n):\n        n -= 1\n",
-        "def f(n):\n    for i in range(n):\n        if n:\n"
-        "            continue\n",
+        "def f(n):\n    for i in range(n):\n        if n: continue\n",
         "def f(n):\n    for i in range(n):\n        i = 3\n",
         "def f(x):\n    for i in range(len(x)):\n        x.append(1)\n",
         "def f(x):\n    for i in range(g(x)):\n        x()\n",
