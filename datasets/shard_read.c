@@ -259,7 +259,7 @@ static enum cwm_rc reserve(struct shard_document *d, size_t n, size_t raw_bytes,
 {
     size_t capacity = n + n / 4; /* the next one may be a little longer */
 
-    if (n > d->capacity) {
+    if (!d->ids || n > d->capacity) {
         cwm_free(d->ids);
         cwm_free(d->classes);
         d->capacity = 0;
@@ -270,7 +270,7 @@ static enum cwm_rc reserve(struct shard_document *d, size_t n, size_t raw_bytes,
         }
         d->capacity = capacity;
     }
-    if (raw_bytes > d->raw_bytes) {
+    if (!d->raw || raw_bytes > d->raw_bytes) {
         cwm_free(d->raw);
         d->raw_bytes = 0;
         d->raw = cwm_malloc(raw_bytes + raw_bytes / 4);
@@ -282,12 +282,15 @@ static enum cwm_rc reserve(struct shard_document *d, size_t n, size_t raw_bytes,
     return CWM_OK;
 }
 
-/* False: an id is too large. */
+/* False: an id is too large (or there are no bytes, which cannot be). */
 static bool decode(const struct shard_info *info, struct shard_document *d)
 {
     const uint8_t *at = d->raw;
     uint32_t largest = 0;
 
+    if (!at) {
+        return false;
+    }
     for (size_t i = 0; i < d->n; i++, at += info->id_bytes) {
         d->ids[i] = (uint32_t)shard__get(at, info->id_bytes);
         largest = d->ids[i] > largest ? d->ids[i] : largest;

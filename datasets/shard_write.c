@@ -80,9 +80,9 @@ void shard_writer_free(struct shard_writer *w)
     if (!w) {
         return;
     }
-    if (w->fd >= 0) {
-        close(w->fd);
+    if (w->fd >= 0 && w->temporary) {
         unlink(w->temporary); /* it was not finished */
+        close(w->fd);
     }
     cwm_free(w->path);
     cwm_free(w->temporary);

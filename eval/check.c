@@ -400,11 +400,6 @@ static void check_state(struct checker *c, struct scope *scope, bool is_call)
     check_names(c, scope);
     check_unbound(c, scope);
     for (size_t i = 0; i < f->n_locals; i++) {
-        if (!predicted_locals(c->p, f)[i].is_text) {
-            problem(c, CHECK_FORMAT, "the value of '%.*s' is no text",
-                    shown(predicted_locals(c->p, f)[i].name.len),
-                    predicted_locals(c->p, f)[i].name.text);
-        }
         check_value(c, scope, i, is_call);
     }
     scope->state = c->at;

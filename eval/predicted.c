@@ -222,6 +222,20 @@ static bool take_locals(struct parser *p)
     return true;
 }
 
+/* The object may be JSON and yet not what the format has. */
+static void check_values(struct parser *p)
+{
+    const struct predicted_local *locals =
+        (const struct predicted_local *)(const void *)p->s->locals.data;
+
+    for (size_t i = 0; i < p->frame->n_locals; i++) {
+        if (!locals[p->frame->first_local + i].is_text) {
+            broken(p, p->at, "a local's value is no JSON string");
+            return;
+        }
+    }
+}
+
 /* ---- the parts of a frame ---- */
 
 static size_t next_line_end(struct parser *p)
@@ -332,6 +346,7 @@ static void take_parts(struct parser *p)
         p->frame->event == TRACE_RETURN || p->frame->event == TRACE_EXCEPTION;
 
     if (!has_arg && take_locals(p)) {
+        check_values(p);
         start = p->at;
     } else if (!has_arg) {
         broken(p, p->at, "the locals are no JSON object");

@@ -125,6 +125,8 @@ static void break__costs_its_frame_only(void **state)
          "    x", NULL, "locals"},
         {"<|line_sep|>{\"a\": \"1}<|action_sep|>    x\n<|frame_sep|>", false,
          true, "    x", NULL, "locals"},
+        {"<|line_sep|>{\"a\": 1}<|action_sep|>    x\n<|frame_sep|>", true, true,
+         "    x", NULL, "a local's value"},
         {"<|line_sep|>[]<|action_sep|>    x\n<|frame_sep|>", false, true,
          "    x", NULL, "locals"},
         {"<|line_sep|><|action_sep|>    x\n<|frame_sep|>", false, true, "    x",

@@ -173,8 +173,8 @@ static void value__that_is_no_text(void **state)
         0, "<|call_sep|>{\"a\": 1}<|action_sep|>def f(a):\n<|frame_sep|>");
 
     (void)state;
-    SCORES("number", &s, {SCORE_STATE, 5.0 / 6}, {SCORE_TRACE, 0},
-           {SCORE_KEY_VALUE, 5.0 / 6});
+    SCORES("number", &s, {SCORE_FORMAT, 0}, {SCORE_STATE, 5.0 / 6},
+           {SCORE_TRACE, 0}, {SCORE_KEY_VALUE, 5.0 / 6});
 }
 
 static void name__that_is_missing_or_too_much(void **state)
