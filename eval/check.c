@@ -228,12 +228,26 @@ static int called_def(const struct checker *c, size_t first, size_t n)
     return found;
 }
 
+/* Is the line run by `def` itself?  Of the functions inside it only their
+ * headers are: decorators, defaults, annotations. */
+static bool is_of(const struct checker *c, int def, uint32_t line)
+{
+    int at = source_def_at(c->source, line);
+
+    while (at >= 0 && at != def && line <= c->defs[at].header_end_line) {
+        at = c->defs[at].parent;
+    }
+    /* What is not in a function may be in a class, or near the end. */
+    return at == def || (at >= 0 && c->defs[at].kind == SOURCE_CLASS);
+}
+
 static bool is_within(const struct checker *c, int def, size_t first, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t line = c->lines[first + i].number;
 
-        if (line >= c->defs[def].first_line && line <= c->defs[def].last_line) {
+        if (line >= c->defs[def].first_line && line <= c->defs[def].last_line &&
+            is_of(c, def, line)) {
             return true;
         }
     }

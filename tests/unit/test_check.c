@@ -198,6 +198,35 @@ static void odd_programs__are_not_accused(void **state)
     }
 }
 
+/* A line of an inner function is none of the outer one's, its header is. */
+static void lines__of_inner_functions(void **state)
+{
+    static const char nested[] = "def f(a):\n"
+                                 "    def g(x,\n"
+                                 "          y=1):\n"
+                                 "        return x + 7\n"
+                                 "    return g\n";
+    struct check_result r = check_text(
+        nested, "f",
+        "<|call_sep|>{\"a\": \"1\"}<|action_sep|>def f(a):\n<|frame_sep|>"
+        "<|line_sep|>{\"a\": \"..\"}<|action_sep|>    def g(x,\n"
+        "<|frame_sep|><|line_sep|>{\"a\": \"..\"}<|action_sep|>          "
+        "y=1):\n<|frame_sep|><|line_sep|>{\"a\": \"..\", \"g\": \"<function "
+        "f.<locals>.g>\"}<|action_sep|>    return g\n<|frame_sep|>"
+        "<|return_sep|><|action_sep|>    return g\n<|arg_sep|>\"<function "
+        "f.<locals>.g>\"<|frame_sep|>");
+
+    (void)state;
+    assert_sound(&r, "headers");
+    r = check_text(nested, "f",
+                   "<|call_sep|>{\"a\": \"1\"}<|action_sep|>def "
+                   "f(a):\n<|frame_sep|><|line_sep|>{\"a\": \"..\"}"
+                   "<|action_sep|>        return x + 7\n<|frame_sep|>"
+                   "<|return_sep|><|action_sep|>    return g\n<|arg_sep|>"
+                   "\"None\"<|frame_sep|>");
+    assert_int_equal(r.n_of_kind[CHECK_SUCCESSOR], 1);
+}
+
 static void input__that_cannot_be_checked(void **state)
 {
     struct check_input input = {.program = program,
@@ -236,6 +265,7 @@ int main(void)
         cmocka_unit_test(truth__is_sound),
         cmocka_unit_test(mutant__has_its_problem),
         cmocka_unit_test(odd_programs__are_not_accused),
+        cmocka_unit_test(lines__of_inner_functions),
         cmocka_unit_test(input__that_cannot_be_checked),
     };
 
