@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tracer/worker/finish.h"
+#include "tracer/worker/pages.h"
 #include "tracer/worker/program.h"
 #include "tracer/worker/pyframe.h"
 #include "tracer/worker/settrace.h"
@@ -19,6 +20,8 @@
 
 /* --max-value-bytes where nothing else is asked for. */
 #define USUAL_VALUE_BYTES 65536u
+/* --seed where nothing else is asked for: such runs need not seed. */
+#define WARM_SEED 0u
 
 /* The collector's counters as a fresh interpreter has them: young objects
  * since the last collection decide when the next one comes. */
@@ -168,7 +171,7 @@ static bool make_drain(void)
     return fresh.drain != NULL;
 }
 
-bool warm_seed(uint64_t seed)
+static bool seed_random(uint64_t seed)
 {
     PyObject *number = PyLong_FromUnsignedLongLong(seed); /* owned */
     PyObject *result = NULL;                              /* owned */
@@ -177,6 +180,11 @@ bool warm_seed(uint64_t seed)
     Py_XDECREF(number);
     Py_XDECREF(result);
     return result != NULL;
+}
+
+bool warm_seed(uint64_t seed)
+{
+    return seed == WARM_SEED || seed_random(seed);
 }
 
 /* What `python main.py` puts into __main__ besides what is there. */
@@ -218,21 +226,6 @@ PyObject *warm_drain(PyObject *generator)
     return PyObject_CallOneArg(fresh.drain, generator);
 }
 
-enum cwm_rc warm_up(struct cwm_err *err)
-{
-    if (!streams_prepare() || !settrace_replace() || !run_text(warm_text) ||
-        !make_drain() || !set_up_main() || !finish_note())
-        return warm_python_error("could not warm up", err);
-    fresh.values = value_writer_new(USUAL_VALUE_BYTES);
-    if (!fresh.values)
-        return CWM_FAIL(err, CWM_NOMEM, "no memory to warm up");
-    if (!run_text(rehearsal_text) || !warm_seed(0) ||
-        !run_text("import gc\ngc.collect()\ngc.freeze()\n"))
-        return warm_python_error("could not warm up", err);
-    pyframe_forget_fork_hooks(PyThreadState_Get());
-    return CWM_OK;
-}
-
 /*
  * A new __main__, since the collector no longer looks at the old one; the
  * rest of a program's surroundings.
@@ -254,6 +247,23 @@ static bool renew_main(void)
     return is_done;
 }
 
+enum cwm_rc warm_up(struct cwm_err *err)
+{
+    if (!streams_prepare() || !settrace_replace() || !run_text(warm_text) ||
+        !make_drain() || !set_up_main() || !finish_note())
+        return warm_python_error("could not warm up", err);
+    fresh.values = value_writer_new(USUAL_VALUE_BYTES);
+    if (!fresh.values)
+        return CWM_FAIL(err, CWM_NOMEM, "no memory to warm up");
+    if (!run_text(rehearsal_text) || !seed_random(WARM_SEED) ||
+        !run_text("import gc\ngc.collect()\ngc.freeze()\n") || !renew_main())
+        return warm_python_error("could not warm up", err);
+    pyframe_forget_fork_hooks(PyThreadState_Get());
+    pages_fill_holes();
+    pages_share_text();
+    return CWM_OK;
+}
+
 static bool run_gc_freeze(void)
 {
     PyObject *gc = PyImport_ImportModule("gc"); /* owned */
@@ -269,8 +279,8 @@ bool warm_renew(void)
     bool is_any_new;
     if (!streams_renew(&is_any_new))
         return false;
-    /* They are not the program's: out of the collector's sight. */
-    if ((is_any_new && !run_gc_freeze()) || !renew_main())
+    /* They are not the program's: out of the collector's sight; __main__ is. */
+    if (is_any_new && (!run_gc_freeze() || !renew_main()))
         return false;
     pyframe_gc_set_counts(PyThreadState_Get(), fresh.counts);
     return true;
