@@ -35,6 +35,9 @@
 
 /* ---- heaps ---- */
 
+/* What fills libc's holes, each naming the one before: never freed. */
+static void *fillers;
+
 /*
  * Blocks are taken until they come one behind the other through a whole pool:
  * that was a new one, now it is full, and the next block needs another.
@@ -63,7 +66,7 @@ static void fill_small(size_t size)
 static void fill_libc(size_t size, uintptr_t end)
 {
     for (size_t i = 0; i < MAX_FILL_BYTES / size; i++) {
-        void *block = malloc(size);
+        void **block = malloc(size);
 
         if (!block) {
             return;
@@ -72,6 +75,8 @@ static void fill_libc(size_t size, uintptr_t end)
             free(block);
             return;
         }
+        *block = fillers;
+        fillers = block;
     }
 }
 
