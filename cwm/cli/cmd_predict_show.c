@@ -4,9 +4,9 @@
  * one.
  *
  * The pretty form is the one of `cwm trace`: what was predicted so far becomes
- * records (eval/replay.h), which the renderer shows.  While the text comes,
- * rows are written once nothing can change them any more: all but the last,
- * which waits for what its line did.
+ * records (eval/predicted_records.h), which the renderer shows.  While the text
+ * comes, rows are written once nothing can change them any more: all but the
+ * last, which waits for what its line did.
  */
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_predict.h"
 #include "cwm/cli/cmd_verify.h"
-#include "eval/replay.h"
+#include "eval/predicted_records.h"
 
 #define MAX_SHOWN_BYTES ((size_t)1 << 30)
 #define REDRAW_SECONDS  0.1

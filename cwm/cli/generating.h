@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "cwm/base/opt.h"
-#include "cwm/model/generate.h"
+#include "cwm/model/generator.h"
 
 /* As given; texts are borrowed from argv. */
 struct generating_fields {

@@ -41,25 +41,36 @@ static void put_weight(const struct ops_matrix *w, size_t o, size_t i,
     }
 }
 
-void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
-               void *packed)
+/* ROWS_OUT outputs from `first` on, the inputs i..i + together - 1; returns
+ * where the next ones go. */
+static uint8_t *put_piece(const struct ops_matrix *w, size_t first, size_t i,
+                          uint8_t *to)
 {
     size_t together = inputs_together(w->type);
-    size_t n_bytes = ops_type_bytes(w->type);
-    size_t n_in = rows_padded_in(w->n_in);
-    uint8_t *to = (uint8_t *)packed + first * ROWS_OUT * n_in * n_bytes;
-    size_t block;
-    size_t i;
     size_t o;
     size_t k;
 
+    for (o = first; o < first + ROWS_OUT; o++) {
+        for (k = 0; k < together; k++) {
+            put_weight(w, o, i + k, to);
+            to += ops_type_bytes(w->type);
+        }
+    }
+    return to;
+}
+
+void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
+               void *packed)
+{
+    size_t n_in = rows_padded_in(w->n_in);
+    uint8_t *to =
+        (uint8_t *)packed + first * ROWS_OUT * n_in * ops_type_bytes(w->type);
+    size_t block;
+    size_t i;
+
     for (block = first; block < last; block++) {
-        for (i = 0; i < n_in; i += together) {
-            for (o = 0; o < ROWS_OUT; o++) {
-                for (k = 0; k < together; k++, to += n_bytes) {
-                    put_weight(w, block * ROWS_OUT + o, i + k, to);
-                }
-            }
+        for (i = 0; i < n_in; i += inputs_together(w->type)) {
+            to = put_piece(w, block * ROWS_OUT, i, to);
         }
     }
 }

@@ -255,8 +255,9 @@ static enum cwm_rc add_texts(struct trace_grammar *g,
     cwm_buf_init(&scratch, UINT32_MAX);
     rc = tokenizer_encoder_new(trace_vocab_tokenizer(g->v), &e, err);
     for (i = 0; i < n && rc == CWM_OK; i++) {
-        bool is_new = i == 0 || lines[i].len != lines[i - 1].len ||
-                      memcmp(lines[i].text, lines[i - 1].text, lines[i].len);
+        bool is_new =
+            i == 0 || lines[i].len != lines[i - 1].len ||
+            memcmp(lines[i].text, lines[i - 1].text, lines[i].len) != 0;
         struct line_text *text;
 
         if (is_new) {

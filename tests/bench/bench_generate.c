@@ -25,12 +25,13 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/gemm.h"
-#include "cwm/model/generate.h"
+#include "cwm/model/generator.h"
 
 enum {
     N_LAYERS = 12,
     WIDTH = 768,
     N_HEADS = 12,
+    D_HEAD = WIDTH / N_HEADS,
     FFN = 2048,
     N_WORDS = 32000,
     PROMPT = 512,
@@ -238,7 +239,7 @@ static struct model *make_model(void)
                                       .d_model = WIDTH,
                                       .n_heads = N_HEADS,
                                       .n_kv_heads = N_HEADS,
-                                      .d_head = WIDTH / N_HEADS,
+                                      .d_head = D_HEAD,
                                       .d_ffn = FFN,
                                       .vocab_size = N_WORDS,
                                       .max_positions = 4096,
@@ -249,10 +250,9 @@ static struct model *make_model(void)
     m->embedding = random_values((size_t)N_WORDS * WIDTH, 0.05f);
     m->output = m->embedding;
     m->norm = ones(WIDTH);
-    m->rope_freqs = checked(cwm_malloc(WIDTH / N_HEADS / 2 * sizeof(float)));
-    for (size_t i = 0; i < WIDTH / N_HEADS / 2; i++) {
-        m->rope_freqs[i] =
-            (float)pow(10000, -2.0 * (double)i / (WIDTH / N_HEADS));
+    m->rope_freqs = checked(cwm_malloc(D_HEAD / 2 * sizeof(float)));
+    for (int i = 0; i < D_HEAD / 2; i++) {
+        m->rope_freqs[i] = (float)pow(10000, -2.0 * i / D_HEAD);
     }
     for (size_t i = 0; i < N_LAYERS; i++) {
         struct model_layer *l = &m->layers[i];

@@ -23,7 +23,7 @@
 #include <jansson.h>
 
 #include "cwm/base/io.h"
-#include "cwm/model/generate.h"
+#include "cwm/model/generator.h"
 
 static const char *folder; /* main()'s argument, for the test functions */
 
@@ -182,6 +182,54 @@ static void check_logits(const struct kind *kind, const float *want,
     }
 }
 
+enum { MAX_ROWS = 32 };
+
+/* What is fed at once. */
+struct batch {
+    uint32_t ids[MAX_ROWS];
+    uint32_t positions[MAX_ROWS];
+    uint32_t seqs[MAX_ROWS];
+    size_t text_of[MAX_ROWS];
+    size_t n;
+};
+
+/* The next n tokens of a text. */
+static void add_tokens(struct batch *b, struct feed *feed, size_t text,
+                       size_t n, struct kv_cache *kv)
+{
+    struct cwm_err err;
+
+    n = n < N_TOKENS - feed->n_fed ? n : N_TOKENS - feed->n_fed;
+    if (kv_cache_reserve(kv, feed->seq, feed->n_fed, n, &err) != CWM_OK) {
+        fail_msg("%s", err.message);
+    }
+    for (size_t i = 0; i < n; i++, b->n++) {
+        b->ids[b->n] = feed->ids[feed->n_fed];
+        b->positions[b->n] = (uint32_t)feed->n_fed++;
+        b->seqs[b->n] = (uint32_t)feed->seq;
+        b->text_of[b->n] = text;
+    }
+}
+
+static void run_batch(const struct kind *kind, const struct batch *b,
+                      struct decoder *d, struct kv_cache *kv, float *logits)
+{
+    const struct decoder_rows rows = {b->ids, b->positions, b->seqs, b->n,
+                                      b->n};
+    size_t n_words = fixture.m->config.vocab_size;
+    struct cwm_err err;
+
+    if (decoder_run(d, kv, &rows, logits, &err) != CWM_OK) {
+        fail_msg("%s: %s", kind->name, err.message);
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        check_logits(kind,
+                     fixture.logits +
+                         (b->text_of[i] * N_TOKENS + b->positions[i]) * n_words,
+                     logits + i * n_words, b->positions[i]);
+    }
+}
+
 /*
  * Both texts in one batch, in rows of several tokens each and in changing
  * order, through a ring that is as small as it may be.
@@ -189,8 +237,6 @@ static void check_logits(const struct kind *kind, const float *want,
 static void check_feeding(const struct kind *kind, size_t max_each,
                           unsigned shuffle)
 {
-    enum { MAX_ROWS = 32 };
-    size_t n_words = fixture.m->config.vocab_size;
     struct ops *o = open_ops(kind);
     struct decoder *d = open_decoder(o, kind, MAX_ROWS, MAX_ROWS);
     const struct kv_shape shape = {.n_seqs = 3,
@@ -198,49 +244,26 @@ static void check_feeding(const struct kind *kind, size_t max_each,
                                    .max_rows = max_each,
                                    .n_pages_full = 6,
                                    .n_pages_ring = 8};
-    float *logits = calloc(MAX_ROWS, n_words * sizeof *logits);
+    float *logits =
+        calloc(MAX_ROWS, fixture.m->config.vocab_size * sizeof *logits);
     struct feed feeds[N_TEXTS] = {{fixture.texts[0], 2, 0},
                                   {fixture.texts[1], 0, 0}};
     struct kv_cache *kv = NULL;
-    struct cwm_err err;
 
     assert_non_null(logits);
     assert_int_equal(kv_cache_new(o, &fixture.m->config, &shape, &kv, NULL),
                      CWM_OK);
     while (feeds[0].n_fed < N_TOKENS || feeds[1].n_fed < N_TOKENS) {
-        uint32_t ids[MAX_ROWS];
-        uint32_t positions[MAX_ROWS];
-        uint32_t seqs[MAX_ROWS];
-        size_t text_of[MAX_ROWS];
-        struct decoder_rows rows = {ids, positions, seqs, 0, 0};
+        struct batch b = {.n = 0};
 
         shuffle = shuffle * 5 + 1;
         for (size_t k = 0; k < N_TEXTS; k++) {
             size_t t = (k + shuffle / 7) % N_TEXTS;
-            size_t n = 1 + (feeds[t].n_fed * 7 + t + shuffle) % max_each;
 
-            n = n < N_TOKENS - feeds[t].n_fed ? n : N_TOKENS - feeds[t].n_fed;
-            if (kv_cache_reserve(kv, feeds[t].seq, feeds[t].n_fed, n, &err) !=
-                CWM_OK) {
-                fail_msg("%s", err.message);
-            }
-            for (size_t i = 0; i < n; i++, rows.n++) {
-                ids[rows.n] = feeds[t].ids[feeds[t].n_fed];
-                positions[rows.n] = (uint32_t)feeds[t].n_fed++;
-                seqs[rows.n] = (uint32_t)feeds[t].seq;
-                text_of[rows.n] = t;
-            }
+            add_tokens(&b, &feeds[t], t,
+                       1 + (feeds[t].n_fed * 7 + t + shuffle) % max_each, kv);
         }
-        rows.n_logits = rows.n;
-        if (decoder_run(d, kv, &rows, logits, &err) != CWM_OK) {
-            fail_msg("%s: %s", kind->name, err.message);
-        }
-        for (size_t i = 0; i < rows.n; i++) {
-            check_logits(kind,
-                         fixture.logits +
-                             (text_of[i] * N_TOKENS + positions[i]) * n_words,
-                         logits + i * n_words, positions[i]);
-        }
+        run_batch(kind, &b, d, kv, logits);
     }
     kv_cache_drop(kv, 2);
     kv_cache_drop(kv, 0);
@@ -326,11 +349,11 @@ static void generator__continues_greedily_as_recorded(void **state)
     const struct generate_options options = {.sample = {.top_p = 1},
                                              .max_new = fixture.n_continuation};
     const struct generate_request requests[] = {
-        {fixture.texts[0], 7, 1, 0, NULL},
-        {fixture.prompt, fixture.n_prompt, 3, 0, NULL},
-        {fixture.texts[1], 60, 2, 0, NULL},
-        {fixture.prompt, fixture.n_prompt, 1, 0, NULL},
-        {fixture.texts[1], 1, 1, 0, NULL},
+        {fixture.texts[0], 7, 1, 0, NULL, 0},
+        {fixture.prompt, fixture.n_prompt, 3, 0, NULL, 0},
+        {fixture.texts[1], 60, 2, 0, NULL, 0},
+        {fixture.prompt, fixture.n_prompt, 1, 0, NULL, 0},
+        {fixture.texts[1], 1, 1, 0, NULL, 0},
     };
     struct gathered *got = malloc(sizeof *got);
 
@@ -354,6 +377,21 @@ static void generator__continues_greedily_as_recorded(void **state)
     free(got);
 }
 
+/* The requests of `got` are those of `want`, turned by one. */
+static void check_turned(const struct gathered *got,
+                         const struct gathered *want)
+{
+    for (size_t r = 0; r < 3; r++) {
+        size_t t = (r + 1) % 3;
+
+        assert_memory_equal(got->ids[t], want->ids[r], sizeof want->ids[r]);
+        for (size_t i = 0; i < 20; i++) {
+            assert_true(fabsf(got->logprobs[t][0][i] -
+                              want->logprobs[r][0][i]) < 1e-3f);
+        }
+    }
+}
+
 /* What is drawn depends on the sample alone, not on what goes beside it. */
 static void generator__draws_the_same_in_any_batch(void **state)
 {
@@ -362,9 +400,9 @@ static void generator__draws_the_same_in_any_batch(void **state)
         .max_new = 20,
         .want_logprobs = true};
     const struct generate_request requests[] = {
-        {fixture.prompt, fixture.n_prompt, 4, 0, NULL},
-        {fixture.texts[1], 33, 3, 100, NULL},
-        {fixture.texts[0], 32, 2, 0, NULL},
+        {fixture.prompt, fixture.n_prompt, 4, 0, NULL, 0},
+        {fixture.texts[1], 33, 3, 100, NULL, 0},
+        {fixture.texts[0], 32, 2, 0, NULL, 0},
     };
     const struct generate_request turned[] = {requests[2], requests[0],
                                               requests[1]};
@@ -380,16 +418,7 @@ static void generator__draws_the_same_in_any_batch(void **state)
                                 sizeof want->ids[0][0]);
         for (size_t batch = 2; batch <= 9; batch += 7) {
             generate(&exact_kinds[k], batch, turned, 3, &options, got);
-            for (size_t r = 0; r < 3; r++) {
-                size_t t = (r + 1) % 3;
-
-                assert_memory_equal(got->ids[t], want->ids[r],
-                                    sizeof want->ids[r]);
-                for (size_t i = 0; i < 20; i++) {
-                    assert_true(fabsf(got->logprobs[t][0][i] -
-                                      want->logprobs[r][0][i]) < 1e-3f);
-                }
-            }
+            check_turned(got, want);
         }
     }
     free(want);
@@ -402,9 +431,9 @@ static void generator__ends_where_it_is_told(void **state)
     const struct generate_options options = {
         .sample = {.top_p = 1}, .max_new = 48, .stops = &stop, .n_stops = 1};
     const struct generate_request requests[] = {
-        {fixture.prompt, fixture.n_prompt, 2, 0, NULL},
-        {fixture.prompt, fixture.n_prompt, 0, 0, NULL},
-        {fixture.prompt, fixture.n_prompt, 1, 0, NULL},
+        {fixture.prompt, fixture.n_prompt, 2, 0, NULL, 0},
+        {fixture.prompt, fixture.n_prompt, 0, 0, NULL, 0},
+        {fixture.prompt, fixture.n_prompt, 1, 0, NULL, 0},
     };
     struct gathered *got = malloc(sizeof *got);
     size_t n = 0;
@@ -436,8 +465,8 @@ static void generator__can_be_used_again_after_an_error(void **state)
     const struct generator_options sizes = {2, 2, 40, MAX_NEW};
     const struct generate_options options = {.sample = {.top_p = 1},
                                              .max_new = MAX_NEW};
-    struct generate_request request = {fixture.prompt, fixture.n_prompt, 2, 0,
-                                       NULL};
+    struct generate_request request = {
+        fixture.prompt, fixture.n_prompt, 2, 0, NULL, 0};
     struct ops *o = open_ops(&exact_kinds[1]);
     struct decoder_options needs = {.weights = OPS_F32};
     struct generator *g = NULL;

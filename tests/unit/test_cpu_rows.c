@@ -92,28 +92,31 @@ static void multiply(const struct layer *l, const void *x, enum ops_type x_type,
     free(input);
 }
 
+static void check_one(const struct layer *l, const float *x, size_t o,
+                      double got, double tolerance)
+{
+    double want = 0;
+    double size = 0;
+
+    for (size_t i = 0; i < l->w.n_in; i++) {
+        double term = (double)x[i] * (double)l->plain[o * l->w.n_in + i];
+
+        want += term;
+        size += fabs(term);
+    }
+    if (!(fabs(want - got) <= tolerance * size)) {
+        fail_msg("type %d, %zu x %zu, output %zu: want %g, got %g",
+                 (int)l->w.type, l->w.n_out, l->w.n_in, o, want, got);
+    }
+}
+
 static void check(const struct layer *l, const float *x, size_t n,
                   const float *out, double tolerance)
 {
     for (size_t r = 0; r < n; r++) {
         for (size_t o = 0; o < l->w.n_out; o++) {
-            double want = 0;
-            double size = 0;
-
-            for (size_t i = 0; i < l->w.n_in; i++) {
-                double term = (double)x[r * l->w.n_in + i] *
-                              (double)l->plain[o * l->w.n_in + i];
-
-                want += term;
-                size += fabs(term);
-            }
-            if (!(fabs(want - (double)out[r * l->w.n_out + o]) <=
-                  tolerance * size)) {
-                fail_msg("type %d, %zu x %zu, row %zu of %zu, output %zu: want "
-                         "%g, got %g",
-                         (int)l->w.type, l->w.n_out, l->w.n_in, r, n, o, want,
-                         (double)out[r * l->w.n_out + o]);
-            }
+            check_one(l, x + r * l->w.n_in, o, (double)out[r * l->w.n_out + o],
+                      tolerance);
         }
     }
 }

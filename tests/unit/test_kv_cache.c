@@ -85,25 +85,29 @@ static void append(struct fake *f, size_t seq, size_t n, float mark)
     }
 }
 
+static void check_place(struct fake *f, size_t layer, size_t seq, size_t at)
+{
+    float want = f->want[seq][at];
+    float k = *value_at(f, layer, seq, at, false);
+    float v = *value_at(f, layer, seq, at, true);
+
+    if (k != want + 1000.f * (float)layer || v != -want) {
+        fail_msg("sequence %zu, layer %zu, position %zu: want %f, got %f and "
+                 "%f",
+                 seq, layer, at, (double)want, (double)k, (double)v);
+    }
+}
+
 /* Everything that a query at the end could see is there. */
 static void check(struct fake *f)
 {
-
     for (size_t s = 0; s < N_SEQS; s++) {
         for (size_t l = 0; l < N_LAYERS; l++) {
-            size_t first =
-                config.is_sliding[l] && f->n[s] > WINDOW ? f->n[s] - WINDOW : 0;
+            bool is_ring = config.is_sliding[l] && f->n[s] > WINDOW;
 
-            for (size_t at = first; at < f->n[s]; at++) {
-                float want = f->want[s][at];
-                float k = *value_at(f, l, s, at, false);
-                float v = *value_at(f, l, s, at, true);
-
-                if (k != want + 1000.f * (float)l || v != -want) {
-                    fail_msg("sequence %zu, layer %zu, position %zu: want %f, "
-                             "got %f and %f",
-                             s, l, at, (double)want, (double)k, (double)v);
-                }
+            for (size_t at = is_ring ? f->n[s] - WINDOW : 0; at < f->n[s];
+                 at++) {
+                check_place(f, l, s, at);
             }
         }
     }

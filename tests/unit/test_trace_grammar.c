@@ -130,7 +130,11 @@ static char *refused(const char *program, int entry, const char *text)
         cwm_buf_release(&taken);
         return NULL;
     }
-    return taken.data ? taken.data : strdup("");
+    if (!taken.data) { /* the very first one */
+        cwm_buf_addc(&taken, '-');
+        taken.data[0] = '\0';
+    }
+    return taken.data;
 }
 
 static void expect(const char *program, int entry, const char *text)

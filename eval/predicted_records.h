@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.h -- a predicted trace as records (tracer/record.h), so that what
- * shows true traces shows predicted ones.
+ * predicted_records.h -- a predicted trace as records (tracer/record.h), so
+ * that what shows true traces shows predicted ones.
  *
  * A prediction says which text a line has, not which number: where several
  * lines have it, the one in the scope at hand that is nearest behind the
@@ -12,8 +12,8 @@
  *
  * Threads: none shared.
  */
-#ifndef EVAL_REPLAY_H
-#define EVAL_REPLAY_H
+#ifndef EVAL_PREDICTED_RECORDS_H
+#define EVAL_PREDICTED_RECORDS_H
 
 #include <stddef.h>
 
@@ -31,4 +31,4 @@ enum cwm_rc replay_records(const struct predicted *p, const struct source *s,
                            int entry, struct cwm_buf *out, size_t *ret_n,
                            struct cwm_err *err);
 
-#endif /* EVAL_REPLAY_H */
+#endif /* EVAL_PREDICTED_RECORDS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c -- see replay.h. */
-#include "eval/replay.h"
+/* predicted_records.c -- see predicted_records.h. */
+#include "eval/predicted_records.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generate.h -- continue texts: many prompts, many samples of each, at once.
+ * generator.h -- continue texts: many prompts, many samples of each, at once.
  *
  * A prompt is read once; its samples share its keys and values (kv_cache.h).
  * As many samples as there are places go on together, token by token; one that
@@ -17,8 +17,8 @@
  *
  * Threads: one at a time per generator.
  */
-#ifndef CWM_MODEL_GENERATE_H
-#define CWM_MODEL_GENERATE_H
+#ifndef CWM_MODEL_GENERATOR_H
+#define CWM_MODEL_GENERATOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@
 #include "cwm/model/sample.h"
 #include "cwm/model/trace_grammar.h"
 
-struct generator; /* opaque: generate.c */
+struct generator; /* opaque: generator.c */
 
 struct generator_options {
     size_t max_batch;   /* samples that go on at once */
@@ -108,4 +108,4 @@ struct generate_counts {
 void generator_counts(const struct generator *g,
                       struct generate_counts *ret_counts);
 
-#endif /* CWM_MODEL_GENERATE_H */
+#endif /* CWM_MODEL_GENERATOR_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_replay.c [GOLDEN...] -- predicted text to records and back.
+ * test_predicted_records.c [GOLDEN...] -- predicted text to records and back.
  *
  * A true trace's text, read as a prediction and replayed, must render to the
  * same text again.  With files of golden traces as arguments: how many do.
@@ -17,7 +17,7 @@
 #include <jansson.h>
 
 #include "cwm/base/lines.h"
-#include "eval/replay.h"
+#include "eval/predicted_records.h"
 #include "tracer/render.h"
 
 enum { MAX_BYTES = 1 << 28 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generate.c -- see generate.h.
+ * generator.c -- see generator.h.
  *
  * A place is a sequence of the cache with a queue of tokens that the model has
  * not read yet: the one that was chosen last, and what is forced behind it.
@@ -8,7 +8,7 @@
  * token is chosen.  One more sequence holds the prompt that samples are being
  * made of.
  */
-#include "cwm/model/generate.h"
+#include "cwm/model/generator.h"
 
 #include <string.h>
 
