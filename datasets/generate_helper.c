@@ -174,6 +174,9 @@ static bool generator_function(struct gen_draft *d, struct gen_helper *h)
         return false;
     }
     gen_end(d);
+    if (!gen_for_uses_variables(d, &loop)) {
+        return false;
+    }
     gen_for_close(d, &loop);
     gen_close(d, scope);
     d->result_bound = value.bound;

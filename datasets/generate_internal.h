@@ -297,6 +297,10 @@ bool gen_rule(struct gen_draft *d, enum gen_type type, unsigned depth,
 bool gen_special(struct gen_draft *d, enum gen_type type, unsigned depth,
                  struct gen_value *ret_value);
 
+/* A call of one helper. */
+bool gen_call(struct gen_draft *d, int helper, unsigned depth,
+              struct gen_value *ret_value);
+
 /* ---- generate_stmt.c, generate_loop.c ---- */
 void gen_line(struct gen_draft *d); /* the indentation of a new line */
 void gen_end(struct gen_draft *d);  /* the line's end */

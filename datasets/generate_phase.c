@@ -491,6 +491,7 @@ static bool phase_matrix(struct gen_draft *d)
     struct gen_scope outer;
     struct gen_scope inner;
     struct gen_scope branch;
+    bool done;
     int first;
 
     if (grid < 0 || !gen_name_is_free(d, "i") || !gen_name_is_free(d, "j") ||
@@ -529,17 +530,13 @@ static bool phase_matrix(struct gen_draft *d)
 
         line(d, "%s", tests[gen_pick(d, ARRAY_LEN(tests))]);
         branch = gen_open(d, 1, false);
-        if (!gen_update_any(d, 2)) {
-            line(d, "continue");
-        }
+        done = gen_update_any(d, 2);
         gen_close(d, branch);
     } else if (open_if(d, 500, &branch)) {
-        if (!gen_update_any(d, 2)) {
-            line(d, "continue");
-        }
+        done = gen_update_any(d, 2);
         gen_close(d, branch);
-    } else if (!gen_update_any(d, 2)) {
-        line(d, "continue");
+    } else {
+        done = gen_update_any(d, 2);
     }
     gen_close(d, inner);
     if (gen_chance(d, 250)) {
@@ -547,7 +544,7 @@ static bool phase_matrix(struct gen_draft *d)
     }
     gen_close(d, outer);
     d->vars[grid].frozen--;
-    return true;
+    return done; /* else all of it is taken back */
 }
 
 /* ---- strings ---- */
@@ -784,20 +781,50 @@ static bool phase_straight(struct gen_draft *d)
     return any;
 }
 
-/* name = helper(...): a helper that nothing has called yet. */
+/* name = helper(...) */
+static bool assign_call(struct gen_draft *d, int helper)
+{
+    enum gen_type type = d->helpers[helper].result;
+    struct gen_mark mark = gen_mark(d);
+    char name[GENERATE_NAME_BYTES];
+    struct gen_value value;
+    size_t at;
+
+    gen_name_variable(d, type, name);
+    gen_line(d);
+    gen_printf(d->out, "%s = ", name);
+    at = d->out->len;
+    if (!gen_call(d, helper, gen_between(d, 1, 2), &value)) {
+        gen_cut(d, mark);
+        return false;
+    }
+    gen_make_fresh(d, at, type, value.precedence);
+    gen_end(d);
+    gen_push_var(d, name, type, value.bound);
+    return true;
+}
+
+/* Helpers that nothing has called yet are, here. */
 static bool phase_call(struct gen_draft *d)
 {
-    for (int i = 0; i < d->n_helpers; i++) {
-        for (int tries = 0; tries < 6 && !d->helpers[i].is_used; tries++) {
-            struct gen_mark mark = gen_mark(d);
+    bool done = true;
 
-            gen_assign_new(d, d->helpers[i].result, gen_chance(d, 300), 2);
-            if (!d->helpers[i].is_used) {
-                gen_cut(d, mark);
+    for (int i = 0; i < d->n_helpers; i++) {
+        for (int tries = 0; tries < 4 && !d->helpers[i].is_used; tries++) {
+            if (gen_chance(d, 300)) { /* in the middle of something else */
+                struct gen_mark mark = gen_mark(d);
+
+                gen_assign_new(d, d->helpers[i].result, gen_chance(d, 300), 2);
+                if (!d->helpers[i].is_used) {
+                    gen_cut(d, mark);
+                }
+            } else {
+                assign_call(d, i);
             }
         }
+        done = done && d->helpers[i].is_used;
     }
-    return true;
+    return done;
 }
 
 bool gen_phase(struct gen_draft *d, enum generate_feature feature)

@@ -435,22 +435,11 @@ static bool by_map(struct gen_draft *d, enum gen_type type, unsigned depth,
     return true;
 }
 
-static bool call_helper(struct gen_draft *d, enum gen_type type, unsigned depth,
-                        struct gen_value *ret)
+bool gen_call(struct gen_draft *d, int helper, unsigned depth,
+              struct gen_value *ret_value)
 {
-    int chosen = -1;
-    struct gen_helper *h;
+    struct gen_helper *h = &d->helpers[helper];
 
-    for (int i = 0; i < d->n_helpers; i++) {
-        if (d->helpers[i].result == type &&
-            (chosen < 0 || !d->helpers[i].is_used || gen_chance(d, 400))) {
-            chosen = i;
-        }
-    }
-    if (chosen < 0) {
-        return false;
-    }
-    h = &d->helpers[chosen];
     if (!gen_charge(d, h->steps + 1)) {
         return false;
     }
@@ -467,9 +456,23 @@ static bool call_helper(struct gen_draft *d, enum gen_type type, unsigned depth,
     }
     cwm_buf_adds(d->out, h->is_generator ? "))" : ")");
     h->is_used = true;
-    *ret = (struct gen_value){
+    *ret_value = (struct gen_value){
         .bound = h->result_bound, .precedence = P_ATOM, .is_tainted = true};
     return true;
+}
+
+static bool call_helper(struct gen_draft *d, enum gen_type type, unsigned depth,
+                        struct gen_value *ret)
+{
+    int chosen = -1;
+
+    for (int i = 0; i < d->n_helpers; i++) {
+        if (d->helpers[i].result == type &&
+            (chosen < 0 || !d->helpers[i].is_used || gen_chance(d, 400))) {
+            chosen = i;
+        }
+    }
+    return chosen >= 0 && gen_call(d, chosen, depth, ret);
 }
 
 static bool conditional(struct gen_draft *d, enum gen_type type, unsigned depth,
