@@ -60,19 +60,19 @@ static void fill_small(size_t size)
 }
 
 /*
- * Blocks are taken until they come from behind the heap's end.  From libc
- * itself: its own holes are meant, whatever the project's allocator does.
+ * Blocks are taken until they come from behind the heap's end.  The
+ * interpreter's raw blocks are libc's.
  */
 static void fill_libc(size_t size, uintptr_t end)
 {
     for (size_t i = 0; i < MAX_FILL_BYTES / size; i++) {
-        void **block = malloc(size);
+        void **block = PyMem_RawMalloc(size);
 
         if (!block) {
             return;
         }
         if ((uintptr_t)block >= end) {
-            free(block);
+            PyMem_RawFree(block);
             return;
         }
         *block = fillers;
