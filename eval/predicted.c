@@ -65,7 +65,9 @@ static struct storage *storage_new(size_t decoded_bytes)
     cwm_buf_init(&s->frames, SIZE_MAX / 4);
     cwm_buf_init(&s->locals, SIZE_MAX / 4);
     cwm_buf_init(&s->decoded, decoded_bytes + 1);
-    if (cwm_buf_reserve(&s->decoded, decoded_bytes + 1) != CWM_OK) {
+    /* Room for one: pointers to no locals are pointers, too. */
+    if (cwm_buf_reserve(&s->locals, sizeof(struct predicted_local)) != CWM_OK ||
+        cwm_buf_reserve(&s->decoded, decoded_bytes + 1) != CWM_OK) {
         storage_free(s);
         return NULL;
     }

@@ -88,7 +88,7 @@ void predicted_release(struct predicted *p); /* zeroed is fine */
 static inline const struct predicted_local *predicted_locals(
     const struct predicted *p, const struct predicted_frame *f)
 {
-    return p->locals ? p->locals + f->first_local : NULL;
+    return p->locals + f->first_local;
 }
 
 static inline bool predicted_same_text(const struct predicted_text *a,
