@@ -29,8 +29,7 @@ static const char *const uses[] = {
 static const char *const examples[] = {
     "cwm dataset build --store traces.db corpus.jsonl.zst src/ generate:10000",
     "cwm dataset stats --store traces.db --html stats.html",
-    "cwm dataset export --store traces.db --format jsonl -o export/ "
-    "--benchmarks HumanEval.jsonl.gz",
+    "cwm dataset export --store traces.db -o out/ --benchmarks mbpp.jsonl",
     "cwm dataset build --store part2.db --shard 2/8 corpus.jsonl.zst",
     "cwm dataset merge --store all.db part1.db part2.db",
     NULL};
