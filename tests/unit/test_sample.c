@@ -369,10 +369,10 @@ static void sample__refuses_settings_out_of_range(void **state)
 {
     static const struct sample_options wrong[] = {
         {.temperature = -1, .top_p = 1},
-        {.temperature = NAN, .top_p = 1},
+        {.temperature = (double)NAN, .top_p = 1},
         {.temperature = 1, .top_p = 0},
         {.temperature = 1, .top_p = 1.1},
-        {.temperature = INFINITY, .top_p = 1},
+        {.temperature = (double)INFINITY, .top_p = 1},
         {.top_p = 1, .min_p = -0.1},
         {.top_p = 1, .min_p = 2},
     };
