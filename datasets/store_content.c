@@ -36,8 +36,7 @@ enum cwm_rc store_content_hash(struct store *s, struct hash *ret_hash,
         "SELECT hash FROM program ORDER BY hash",
         "SELECT hash FROM origin ORDER BY hash",
         "SELECT hash, content, input_origin, label FROM trace ORDER BY hash",
-        "SELECT hash, source, name, skip, programs, traces FROM item"
-        " ORDER BY hash",
+        "SELECT hash, source, name, skip, programs, traces FROM item ORDER BY 1",
     };
     enum cwm_rc rc = CWM_OK;
 

@@ -45,9 +45,9 @@ static int take_verdicts(const struct dataset_fields *f, uint32_t *ret_bits)
 /* File names without their folders: a card says nothing of this machine. */
 static const char *base_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = path ? strrchr(path, '/') : NULL;
 
-    return slash && slash[1] ? slash + 1 : path;
+    return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
 /* The command that makes the same again, for the card. */
