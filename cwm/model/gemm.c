@@ -16,9 +16,10 @@ enum { COLUMNS = 64, ROWS = 64, DEPTH = 1024 };
 struct gemm {
     const struct kernels *kernels;
     struct gemm_dnnl *dnnl; /* owned; NULL: none */
-    float *a;               /* owned; [ROWS,DEPTH] */
+    float *a;               /* owned; [ROWS,DEPTH], or [DEPTH,ROWS] */
     float *b;               /* owned; [DEPTH,COLUMNS] */
     float *c;               /* owned; [ROWS,COLUMNS] */
+    float *line;            /* owned; [DEPTH] */
 };
 
 struct gemm *gemm_new(const struct kernels *kernels)
@@ -32,7 +33,8 @@ struct gemm *gemm_new(const struct kernels *kernels)
     g->a = cwm_malloc(ROWS * DEPTH * sizeof *g->a);
     g->b = cwm_malloc(DEPTH * COLUMNS * sizeof *g->b);
     g->c = cwm_malloc(ROWS * COLUMNS * sizeof *g->c);
-    if (!g->a || !g->b || !g->c || !gemm__dnnl_new(&g->dnnl)) {
+    g->line = cwm_malloc(DEPTH * sizeof *g->line);
+    if (!g->a || !g->b || !g->c || !g->line || !gemm__dnnl_new(&g->dnnl)) {
         gemm_free(g);
         return NULL;
     }
@@ -48,39 +50,69 @@ void gemm_free(struct gemm *g)
     cwm_free(g->a);
     cwm_free(g->b);
     cwm_free(g->c);
+    cwm_free(g->line);
     cwm_free(g);
 }
 
-static float value_at(const struct gemm_matrix *x, size_t i)
+/* n values that lie side by side, from index `at` on, as fp32. */
+static void take_line(const struct gemm *g, const struct gemm_matrix *x,
+                      size_t at, size_t n, float *out)
 {
+    size_t i;
+
     switch (x->type) {
     case OPS_F32:
-        return ((const float *)x->values)[i];
+        memcpy(out, (const float *)x->values + at, n * sizeof *out);
+        return;
     case OPS_BF16:
-        return bf16_to_f32(((const uint16_t *)x->values)[i]);
+        g->kernels->from_half((const uint16_t *)x->values + at, n, out);
+        return;
     case OPS_I8:
         break;
     }
-    return (float)((const int8_t *)x->values)[i];
+    for (i = 0; i < n; i++) {
+        out[i] = (float)((const int8_t *)x->values)[at + i];
+    }
 }
 
-/* Rows [row, row + m) and columns [column, column + n) of x to out [m,width],
- * zero in what is left over. */
-static void copy_block(const struct gemm_matrix *x, size_t row, size_t column,
-                       size_t m, size_t n, size_t width, float *out)
+/* Rows [row, row + k) and columns [column, column + n) of b to g->b
+ * [k,COLUMNS], zero in what is left over. */
+static void take_b(const struct gemm *g, const struct gemm_matrix *x,
+                   size_t row, size_t column, size_t k, size_t n)
 {
-    size_t i;
+    size_t p;
     size_t j;
 
-    for (i = 0; i < m; i++) {
-        size_t at = (row + i) * x->row + column * x->column;
+    for (p = 0; x->column == 1 && p < k; p++) {
+        float *to = g->b + p * COLUMNS;
 
-        for (j = 0; j < n; j++) {
-            out[i * width + j] = value_at(x, at + j * x->column);
+        take_line(g, x, (row + p) * x->row + column, n, to);
+        memset(to + n, 0, (COLUMNS - n) * sizeof *to);
+    }
+    for (j = 0; x->column != 1 && j < COLUMNS; j++) {
+        if (j < n) {
+            take_line(g, x, row + (column + j) * x->column, k, g->line);
+        } else {
+            memset(g->line, 0, k * sizeof *g->line);
         }
-        for (; j < width; j++) {
-            out[i * width + j] = 0;
+        for (p = 0; p < k; p++) {
+            g->b[p * COLUMNS + j] = g->line[p];
         }
+    }
+}
+
+/* Rows [row, row + m) and columns [p, p + k) of a to g->a, as they lie: one
+ * row behind the other, or one column. */
+static void take_a(const struct gemm *g, const struct gemm_matrix *x,
+                   size_t row, size_t p, size_t m, size_t k)
+{
+    size_t i;
+
+    for (i = 0; x->column == 1 && i < m; i++) {
+        take_line(g, x, (row + i) * x->row + p, k, g->a + i * DEPTH);
+    }
+    for (i = 0; x->column != 1 && i < k; i++) {
+        take_line(g, x, row + (p + i) * x->column, m, g->a + i * ROWS);
     }
 }
 
@@ -111,6 +143,7 @@ static void store_block(const struct gemm *g, const struct gemm_call *call,
 static void block(const struct gemm *g, const struct gemm_call *call,
                   size_t row, size_t column)
 {
+    bool by_row = call->a.column == 1;
     size_t m = call->m - row < ROWS ? call->m - row : ROWS;
     size_t n = call->n - column < COLUMNS ? call->n - column : COLUMNS;
     size_t p;
@@ -119,11 +152,11 @@ static void block(const struct gemm *g, const struct gemm_call *call,
         size_t k = call->k - p < DEPTH ? call->k - p : DEPTH;
 
         if (row == 0 || call->k > DEPTH) {
-            copy_block(&call->b, p, column, k, n, COLUMNS, g->b);
+            take_b(g, &call->b, p, column, k, n);
         }
-        copy_block(&call->a, row, p, m, k, k, g->a);
-        g->kernels->tile(g->a, k, 1, g->b, COLUMNS, g->c, COLUMNS, m, COLUMNS,
-                         k, p > 0);
+        take_a(g, &call->a, row, p, m, k);
+        g->kernels->tile(g->a, by_row ? DEPTH : 1, by_row ? 1 : ROWS, g->b,
+                         COLUMNS, g->c, COLUMNS, m, COLUMNS, k, p > 0);
     }
     store_block(g, call, row, column, m, n);
 }

@@ -13,7 +13,7 @@
 #include "cwm/model/kernels.h"
 #include "cwm/model/ops.h"
 
-/* An element (i, j) is at i * row + j * column. */
+/* An element (i, j) is at i * row + j * column; one of both is 1. */
 struct gemm_matrix {
     const void *values;
     size_t row, column;
