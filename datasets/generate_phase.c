@@ -804,6 +804,17 @@ static bool assign_call(struct gen_draft *d, int helper)
     return true;
 }
 
+/* A call in the middle of something else, if chance has it so. */
+static void assign_with_call(struct gen_draft *d, int helper)
+{
+    struct gen_mark mark = gen_mark(d);
+
+    gen_assign_new(d, d->helpers[helper].result, gen_chance(d, 300), 2);
+    if (!d->helpers[helper].is_used) {
+        gen_cut(d, mark);
+    }
+}
+
 /* Helpers that nothing has called yet are, here. */
 static bool phase_call(struct gen_draft *d)
 {
@@ -811,13 +822,8 @@ static bool phase_call(struct gen_draft *d)
 
     for (int i = 0; i < d->n_helpers; i++) {
         for (int tries = 0; tries < 4 && !d->helpers[i].is_used; tries++) {
-            if (gen_chance(d, 300)) { /* in the middle of something else */
-                struct gen_mark mark = gen_mark(d);
-
-                gen_assign_new(d, d->helpers[i].result, gen_chance(d, 300), 2);
-                if (!d->helpers[i].is_used) {
-                    gen_cut(d, mark);
-                }
+            if (gen_chance(d, 300)) {
+                assign_with_call(d, i);
             } else {
                 assign_call(d, i);
             }
