@@ -32,11 +32,14 @@ enum cwm_rc store_content_hash(struct store *s, struct hash *ret_hash,
                                struct cwm_err *err)
 {
     /* The hash of a row covers what it says, but for what is named here. */
+    static const char items[] =
+        "SELECT hash, source, name, skip, programs, traces FROM item"
+        " ORDER BY hash";
     static const char *const tables[] = {
         "SELECT hash FROM program ORDER BY hash",
         "SELECT hash FROM origin ORDER BY hash",
         "SELECT hash, content, input_origin, label FROM trace ORDER BY hash",
-        "SELECT hash, source, name, skip, programs, traces FROM item ORDER BY 1",
+        items,
     };
     enum cwm_rc rc = CWM_OK;
 
