@@ -242,12 +242,13 @@ enum cwm_rc train__run(const struct train_run *run, const volatile int *cancel,
                        struct train_result *ret, struct cwm_err *err)
 {
     struct trainer *tr = run->trainer;
-    struct session s = {.run = run,
-                        .log = -1,
-                        .is_terminal = cli_is_terminal(STDERR_FILENO),
-                        .start = cli_now(),
-                        .saved_step = tr->step,
-                        .result = {.step = tr->step, .held_out_loss = NAN}};
+    struct session s = {
+        .run = run,
+        .log = -1,
+        .is_terminal = cli_is_terminal(STDERR_FILENO),
+        .start = cli_now(),
+        .saved_step = tr->step,
+        .result = {.step = tr->step, .held_out_loss = (double)NAN}};
     enum cwm_rc rc = open_log(run->fields->out, &s.log, err);
 
     if (rc == CWM_OK) {
