@@ -556,8 +556,11 @@ static enum cwm_rc load_source(const struct check_input *input,
     struct source *s = NULL; /* owned */
     struct source *wrapped = NULL;
     struct cwm_buf text;
-    enum cwm_rc rc =
-        source_new(input->program, input->program_len, input->name, &s, err);
+    enum cwm_rc rc = input->is_text
+                         ? source_new_text(input->program, input->program_len,
+                                           input->name, &s, err)
+                         : source_new(input->program, input->program_len,
+                                      input->name, &s, err);
 
     cwm_buf_init(&text, SIZE_MAX / 2);
     if (rc == CWM_OK && input->wrap_main) {

@@ -60,6 +60,7 @@ struct check_result {
 struct check_input {     /* all borrowed */
     const void *program; /* bytes as in the file */
     size_t program_len;
+    bool is_text;      /* program is decoded (JSON): its cookie names nothing */
     const char *name;  /* for messages */
     const char *entry; /* NULL: the marker's, else the whole script */
     const char *args;

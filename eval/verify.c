@@ -31,6 +31,8 @@ struct note {
     bool is_bad; /* out is a message */
     bool scored;
     bool tracer_failed;
+    bool checked; /* static checks */
+    bool has_kind[CHECK_N_KINDS];
     struct score_sums sums; /* of this line */
 };
 
@@ -286,6 +288,42 @@ static enum cwm_rc score_line(struct verifier *v, unsigned thread,
     return rc;
 }
 
+/* Fails: CWM_USAGE with what is wrong with the program; CWM_NOMEM. */
+static enum cwm_rc check_line(const struct parts *p, struct pipeline_item *item,
+                              struct cwm_err *err)
+{
+    const struct trace_job *job = job_line_job(p->line);
+    struct note *note = item->note;
+    struct check_input input = {
+        .program = job->source,
+        .program_len = job->source_len,
+        .is_text = job->is_text,
+        .name = job->name,
+        .entry = job->entry,
+        .args = job->args,
+        .wrap_main = job->wrap_main,
+        .text = p->prediction.data ? p->prediction.data : "",
+        .text_len = p->prediction.len,
+    };
+    struct predicted predicted = {0};
+    struct check_result result;
+    enum cwm_rc rc = check_trace(&input, &predicted, &result, err);
+
+    if (rc == CWM_OK) {
+        note->checked = true;
+        for (int i = 0; i < CHECK_N_KINDS; i++) {
+            note->has_kind[i] = result.n_of_kind[i] > 0;
+        }
+        verify_put_check(job->id, &predicted, &result, &item->out);
+        cwm_buf_addc(&item->out, '\n');
+        rc = cwm_buf_check(&item->out, "a line's problems", err);
+    } else if (rc == CWM_FORMAT || rc == CWM_LIMIT) {
+        rc = CWM_USAGE; /* of the line, not of ours */
+    }
+    predicted_release(&predicted);
+    return rc;
+}
+
 static enum cwm_rc work_step(void *ctx, unsigned thread,
                              struct pipeline_item *item, struct cwm_err *err)
 {
@@ -298,17 +336,34 @@ static enum cwm_rc work_step(void *ctx, unsigned thread,
     cwm_buf_init(&p.job, MAX_LINE_BYTES + 1);
     cwm_buf_init(&p.prediction, MAX_LINE_BYTES + 1);
     rc = parse_line(v, item->in.data, item->in.len, &p, &why);
+    if (rc == CWM_OK && v->options->is_static) {
+        rc = check_line(&p, item, &why);
+    } else if (rc == CWM_OK) {
+        rc = score_line(v, thread, &p, item, err);
+        parts_release(&p);
+        return rc;
+    }
     if (rc == CWM_USAGE) {
         note->is_bad = true;
         cwm_buf_adds(&item->out, why.message);
         rc = cwm_buf_check(&item->out, "a message", err);
     } else if (rc != CWM_OK) {
         rc = CWM_FAIL(err, rc, "%s", why.message);
-    } else {
-        rc = score_line(v, thread, &p, item, err);
     }
     parts_release(&p);
     return rc;
+}
+
+static void count_check(struct verify_stats *stats, const struct note *note)
+{
+    bool is_sound = note->checked;
+
+    for (int i = 0; i < CHECK_N_KINDS; i++) {
+        stats->n_with_kind[i] += note->has_kind[i];
+        is_sound = is_sound && !note->has_kind[i];
+    }
+    stats->n_checked += note->checked;
+    stats->n_sound += is_sound;
 }
 
 static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
@@ -323,7 +378,8 @@ static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
     stats->n_lines++;
     stats->n_bad_lines += note->is_bad;
     stats->n_scored += note->scored;
-    stats->n_no_trace += !note->is_bad && !note->scored;
+    stats->n_no_trace += !note->is_bad && !note->checked && !note->scored;
+    count_check(stats, note);
     stats->n_tracer_failed += note->tracer_failed;
     score_add(&stats->sums, &note->sums);
     if (!note->is_bad) {
@@ -378,6 +434,9 @@ static enum cwm_rc open_all(struct verifier *v, struct cwm_err *err)
     v->trace_bytes = cwm_calloc(n, sizeof *v->trace_bytes);
     if (!v->folder || !v->tracers || !v->trace_bytes) {
         return CWM_FAIL(err, CWM_NOMEM, "could not make %u tracers", n);
+    }
+    if (v->options->is_static) {
+        return CWM_OK;
     }
     rc = need_tracer(v, 0, v->options->tracer.max_trace_bytes, err);
     if (rc == CWM_OK) {

@@ -20,6 +20,7 @@
 
 #include "cwm/base/buf.h"
 #include "cwm/base/err.h"
+#include "eval/check.h"
 #include "eval/score.h"
 #include "tracer/trace.h"
 
@@ -30,12 +31,15 @@ struct verify_stats {
     uint64_t n_bad_lines;     /* no job, or no prediction */
     uint64_t n_tracer_failed; /* the truth was spoiled by the tracer itself */
     struct score_sums sums;
+    uint64_t n_checked, n_sound;         /* static checks */
+    uint64_t n_with_kind[CHECK_N_KINDS]; /* predictions, by problem */
     char python[16];
 };
 
 struct verify_options {
     const char *path; /* "-": standard input */
     unsigned n_workers;
+    bool is_static;               /* run nothing: check.h instead of scores */
     bool full_texts;              /* do not cut the texts of divergences */
     struct tracer_options tracer; /* all borrowed for the call */
     struct trace_job defaults;    /* seed and limits, where a line has none */
@@ -80,5 +84,10 @@ struct verify_record {
 /* Appends one object, without '\n'.  Failures stick to `out`. */
 void verify_put_record(const struct verify_record *record, struct cwm_buf *out);
 void verify_put_totals(const struct verify_stats *stats, struct cwm_buf *out);
+/* The same of static checks. */
+void verify_put_check(const char *id, const struct predicted *predicted,
+                      const struct check_result *result, struct cwm_buf *out);
+void verify_put_check_totals(const struct verify_stats *stats,
+                             struct cwm_buf *out);
 
 #endif /* EVAL_VERIFY_H */

@@ -227,3 +227,49 @@ void verify_put_totals(const struct verify_stats *stats, struct cwm_buf *out)
     put_depths(out, sums);
     cwm_buf_addc(out, '}');
 }
+
+/* ---- static checks ---- */
+
+void verify_put_check(const char *id, const struct predicted *predicted,
+                      const struct check_result *result, struct cwm_buf *out)
+{
+    cwm_buf_adds(out, "{\"id\": ");
+    put_string(out, id);
+    cwm_buf_addf(out, ", \"sound\": %s, ",
+                 result->n_problems == 0 ? "true" : "false");
+    put_count(out, "frames", predicted->n_frames);
+    cwm_buf_adds(out, ", ");
+    put_count(out, "n_problems", result->n_problems);
+    cwm_buf_adds(out, ", \"problems\": [");
+    for (size_t i = 0; i < result->n_kept; i++) {
+        const struct check_problem *problem = &result->kept[i];
+
+        cwm_buf_adds(out, i > 0 ? ", {" : "{");
+        put_count(out, "frame", problem->frame);
+        cwm_buf_addf(out, ", \"problem\": \"%s\", \"what\": ",
+                     check_kind_name(problem->kind));
+        put_string(out, problem->what);
+        cwm_buf_addc(out, '}');
+    }
+    cwm_buf_adds(out, "]}");
+}
+
+void verify_put_check_totals(const struct verify_stats *stats,
+                             struct cwm_buf *out)
+{
+    cwm_buf_adds(out, "{\"total\": true, ");
+    put_count(out, "lines", stats->n_lines);
+    cwm_buf_adds(out, ", ");
+    put_count(out, "checked", stats->n_checked);
+    cwm_buf_adds(out, ", ");
+    put_count(out, "sound", stats->n_sound);
+    cwm_buf_adds(out, ", ");
+    put_count(out, "bad_lines", stats->n_bad_lines);
+    cwm_buf_adds(out, ", \"with_problem\": {");
+    for (int i = 0; i < CHECK_N_KINDS; i++) {
+        cwm_buf_adds(out, i > 0 ? ", " : "");
+        put_count(out, check_kind_name((enum check_kind)i),
+                  stats->n_with_kind[i]);
+    }
+    cwm_buf_adds(out, "}}");
+}

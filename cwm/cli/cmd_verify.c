@@ -18,7 +18,7 @@ enum { MAX_TOTALS_BYTES = 1 << 20 };
 #define FIELD(field) offsetof(struct verify_fields, field)
 
 static const char *const uses[] = {
-    "--predicted PRED.jsonl [--json] [options]",
+    "--predicted PRED.jsonl [--static] [--json] [options]",
     "PRED.txt --program FILE [--entry NAME] [--args ARGS] [options]",
     "PRED.txt --program FILE --static [options]", NULL};
 
@@ -66,7 +66,8 @@ static const struct opt options[] = {
      .offset = FIELD(trace.stdin_path),
      .value = "FILE",
      .help = "what the program reads on standard input"},
-    {.name = "static",
+    {.group = "What is asked",
+     .name = "static",
      .type = OPT_FLAG,
      .offset = FIELD(is_static),
      .help = "run nothing: look for what no trace of this program can hold"},
@@ -203,8 +204,13 @@ static int tell_end(const struct verify_fields *f, enum cwm_rc rc,
     }
     cwm_buf_init(&out, MAX_TOTALS_BYTES);
     if (f->trace.json) {
-        verify_put_totals(stats, &out);
+        (f->is_static ? verify_put_check_totals : verify_put_totals)(stats,
+                                                                     &out);
         cwm_buf_addc(&out, '\n');
+    } else if (f->is_static) {
+        cwm_buf_addf(&out, "%llu checked, %llu sound\n",
+                     (unsigned long long)stats->n_checked,
+                     (unsigned long long)stats->n_sound);
     } else {
         verify_put_table(stats, &out);
     }
@@ -225,6 +231,7 @@ static int verify_many(const struct verify_fields *f)
     struct verify_options how = {
         .path = f->predicted,
         .n_workers = f->trace.workers ? (unsigned)f->trace.workers : n_cores(),
+        .is_static = f->is_static,
         .full_texts = f->full_texts,
         .defaults = {.seed = f->trace.seed, .limits = f->trace.limits},
         .on_line = on_line,
@@ -256,7 +263,6 @@ static const char *out_of_place(const struct verify_fields *f)
            : f->trace.args       ? "--args"
            : f->trace.wrap_main  ? "--wrap-main"
            : f->trace.stdin_path ? "--stdin"
-           : f->is_static        ? "--static"
                                  : NULL;
 }
 

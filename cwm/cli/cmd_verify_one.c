@@ -149,40 +149,22 @@ static int trace_and_compare(const struct verify_fields *f,
 
 /* ---- alone ---- */
 
-static void put_problem(const struct check_problem *problem, bool json,
-                        struct cwm_buf *out)
-{
-    if (json) {
-        cwm_buf_addf(out, "{\"frame\": %zu, \"problem\": \"%s\", \"what\": ",
-                     problem->frame, check_kind_name(problem->kind));
-        cwm_buf_add_json(out, problem->what, strlen(problem->what));
-        cwm_buf_addc(out, '}');
-    } else {
-        cwm_buf_addf(out, "frame %zu: %s\n", problem->frame + 1, problem->what);
-    }
-}
-
 static int put_check(const struct verify_fields *f, const struct predicted *p,
                      const struct check_result *result)
 {
+    const char *slash = strrchr(f->program, '/');
     struct cwm_buf out;
     int code;
 
     cwm_buf_init(&out, MAX_TEXT_BYTES);
     if (f->trace.json) {
-        cwm_buf_addf(&out,
-                     "{\"sound\": %s, \"frames\": %zu, \"n_problems\": %llu, "
-                     "\"problems\": [",
-                     result->n_problems == 0 ? "true" : "false", p->n_frames,
-                     (unsigned long long)result->n_problems);
-    }
-    for (size_t i = 0; i < result->n_kept; i++) {
-        cwm_buf_adds(&out, f->trace.json && i > 0 ? ", " : "");
-        put_problem(&result->kept[i], f->trace.json, &out);
-    }
-    if (f->trace.json) {
-        cwm_buf_adds(&out, "]}\n");
+        verify_put_check(slash ? slash + 1 : f->program, p, result, &out);
+        cwm_buf_addc(&out, '\n');
     } else {
+        for (size_t i = 0; i < result->n_kept; i++) {
+            cwm_buf_addf(&out, "frame %zu: %s\n", result->kept[i].frame + 1,
+                         result->kept[i].what);
+        }
         cwm_buf_addf(&out, "%zu frames, %llu problem%s\n", p->n_frames,
                      (unsigned long long)result->n_problems,
                      result->n_problems == 1 ? "" : "s");

@@ -84,7 +84,8 @@ try cwm verify
 try cwm verify true.txt
 try cwm verify --predicted none.jsonl
 try cwm verify --predicted pred.jsonl true.txt
-try cwm verify --predicted pred.jsonl --static
+try cwm verify --predicted pred.jsonl --static --json | cut -c 1-100
+try cwm verify --predicted pred.jsonl --program p.py
 try cwm verify true.txt --program none.py
 try cwm verify true.txt --program p.py --entry g
 try cwm verify true.txt --program p.py --entry f --args '1)('
