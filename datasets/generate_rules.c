@@ -197,7 +197,7 @@ static const struct rule rules[] = {
     {T_BOOL, 2, P_ATOM, H_BOOL, 0, 0, "%s.startswith(%s)"},
     {T_BOOL, 4, P_COMPARE, H_BOOL, 0, R_INDEXED, "%s == %0[::-1]"},
     {T_BOOL, 9, P_COMPARE, H_BOOL, 0, 0, "len(%x) > %k"},
-    {T_BOOL, 5, P_COMPARE, H_BOOL, 0, 0, "len(%x) %% 2 == %z"},
+    {T_BOOL, 5, P_COMPARE, H_BOOL, 0, 0, "len(%x) %% 2 == 0"},
     {T_BOOL, 3, P_COMPARE, H_BOOL, 0, 0, "len(%x) == %k"},
     {T_BOOL, 4, P_COMPARE, H_BOOL, 0, 0, "len(%x) < len(%x)"},
     {T_BOOL, 4, P_NOT, H_BOOL, 0, 0, "not %x"},

@@ -26,7 +26,7 @@ struct file_reader {
 
 static bool is_type(TSNode node, const char *type)
 {
-    return strcmp(ts_node_type(node), type) == 0;
+    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
 }
 
 static TSNode field(TSNode node, const char *name)
@@ -357,6 +357,9 @@ static void add_param(struct file_reader *r, TSNode node, bool keyword_only)
     if (is_type(node, "list_splat_pattern") ||
         is_type(node, "dictionary_splat_pattern")) {
         p->place = PLACE_REST;
+    }
+    if (ts_node_is_null(name)) {
+        return; /* too broken to have one */
     }
     text = text_of(r, name, &len);
     p->name = cwm_strndup(text, len);

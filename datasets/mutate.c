@@ -49,7 +49,7 @@ uint32_t mutate__pick(struct mutator *m, uint32_t n)
 
 bool mutate__is(TSNode node, const char *type)
 {
-    return strcmp(ts_node_type(node), type) == 0;
+    return !ts_node_is_null(node) && strcmp(ts_node_type(node), type) == 0;
 }
 
 bool mutate__has_text(const struct mutator *m, TSNode node, const char *text)
