@@ -385,9 +385,22 @@ static enum cwm_rc check_rows(const struct decoder *d,
     return CWM_OK;
 }
 
+/* Do the rows begin one sequence?  Then there is nothing in the cache that they
+ * could see, and they need not go there for each other. */
+static bool is_beginning(const struct decoder_rows *rows)
+{
+    size_t i = 0;
+
+    while (i < rows->n && rows->positions[i] == i &&
+           rows->seqs[i] == rows->seqs[0]) {
+        i++;
+    }
+    return i == rows->n;
+}
+
 /* Comes in with d->n normed; leaves what attention adds in d->part. */
 static void attend(struct decoder *d, size_t layer, struct kv_cache *kv,
-                   size_t n)
+                   size_t n, bool begins)
 {
     const struct model_config *c = &d->config;
     struct decoder_layer *l = &d->layers[layer];
@@ -399,8 +412,12 @@ static void attend(struct decoder *d, size_t layer, struct kv_cache *kv,
     o->linear(o, d->n, n, &l->qkv, d->qkv, l->qkv.n_out, o->type);
     o->rope(o, d->qkv, n, &heads, d->turns, false);
     o->cache_put(o, d->qkv, n, &heads, cache, d->seqs, d->positions);
-    o->cache_attention(o, d->qkv, n, &heads, cache, d->seqs, d->positions,
-                       d->mixed);
+    if (begins) {
+        o->attention(o, d->qkv, n, &heads, NULL, d->mixed, NULL);
+    } else {
+        o->cache_attention(o, d->qkv, n, &heads, cache, d->seqs, d->positions,
+                           d->mixed);
+    }
     o->linear(o, d->mixed, n, &l->mix, d->part, l->mix.n_out, o->type);
 }
 
@@ -414,7 +431,8 @@ static void feed_forward(struct decoder *d, size_t layer, size_t n)
     o->linear(o, d->act, n, &l->down, d->part, l->down.n_out, o->type);
 }
 
-static void run_layers(struct decoder *d, struct kv_cache *kv, size_t n)
+static void run_layers(struct decoder *d, struct kv_cache *kv, size_t n,
+                       bool begins)
 {
     const struct model_config *c = &d->config;
     float eps = (float)c->rms_eps;
@@ -425,7 +443,7 @@ static void run_layers(struct decoder *d, struct kv_cache *kv, size_t n)
     for (i = 0; i < c->n_layers; i++) {
         o->add_norm(o, d->x, part, n, c->d_model, d->layers[i].attention_norm,
                     eps, d->x, d->n, NULL);
-        attend(d, i, kv, n);
+        attend(d, i, kv, n, begins);
         o->add_norm(o, d->x, d->part, n, c->d_model, d->layers[i].ffn_norm, eps,
                     d->x, d->n, NULL);
         feed_forward(d, i, n);
@@ -452,7 +470,7 @@ enum cwm_rc decoder_run(struct decoder *d, struct kv_cache *kv,
     o->write(o, d->seqs, rows->seqs, rows->n * sizeof *rows->seqs);
     o->embed(o, d->ids, rows->n, d->embedding, c->d_model, d->x);
     o->rope_turns(o, d->positions, rows->n, d->freqs, c->d_head, d->turns);
-    run_layers(d, kv, rows->n);
+    run_layers(d, kv, rows->n, is_beginning(rows));
     if (rows->n_logits > 0) {
         o->linear(o,
                   (const char *)d->n +
