@@ -16,7 +16,10 @@
 enum {
     /* Of each mutant: mutants are many, their inputs need not be. */
     MAX_MUTANT_CALLS = 2,
-    MAX_CHANGE_BYTES = 96
+    MAX_CHANGE_BYTES = 96,
+    /* Runs of one function that may be out of time: each costs seconds, and
+     * the next inputs are made from those before. */
+    MAX_TIMEOUTS = 2
 };
 
 /* Where one of these words stands a run may depend on the clock, on chance
@@ -111,7 +114,8 @@ static bool is_useful(enum trace_verdict verdict, uint64_t n_frames)
 /* One try: run, report, keep. */
 static enum cwm_rc try_input(struct build__thread *t,
                              const struct build__program *p, struct inputs *in,
-                             const struct candidate_call *call, bool *ret_stop,
+                             const struct candidate_call *call,
+                             uint32_t *n_timeouts, bool *ret_stop,
                              struct cwm_err *err)
 {
     struct inputs_outcome outcome = {.edges = NULL};
@@ -123,6 +127,7 @@ static enum cwm_rc try_input(struct build__thread *t,
     if (rc != CWM_OK) {
         return rc;
     }
+    *n_timeouts += result.verdict == TRACE_VERDICT_TIMEOUT;
     if (is_hopeless(&result)) {
         skip_hopeless(t, &result);
         *ret_stop = true;
@@ -146,10 +151,11 @@ static enum cwm_rc try_inputs(struct build__thread *t,
                               struct cwm_err *err)
 {
     struct inputs_try try;
+    uint32_t n_timeouts = 0;
     bool more = true;
     enum cwm_rc rc = CWM_OK;
 
-    while (rc == CWM_OK && more && !*ret_stop) {
+    while (rc == CWM_OK && more && !*ret_stop && n_timeouts < MAX_TIMEOUTS) {
         rc = inputs_next(in, &try, &more, err);
         if (rc == CWM_OK && more) {
             struct candidate_call call = {
@@ -160,7 +166,7 @@ static enum cwm_rc try_inputs(struct build__thread *t,
                 .limits = t->options->limits,
             };
 
-            rc = try_input(t, p, in, &call, ret_stop, err);
+            rc = try_input(t, p, in, &call, &n_timeouts, ret_stop, err);
         }
     }
     return rc;
