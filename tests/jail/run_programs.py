@@ -159,8 +159,10 @@ class User:
         return p.returncode, out, err.decode(), self.left_by(p.pid)
 
     def left_by(self, pid):
-        return [f"cgroup {d}" for d in
-                pathlib.Path("/sys/fs/cgroup").glob(f"**/cwm-{pid}-*")]
+        # Not by glob(): groups of other runs come and go while it looks.
+        return [f"cgroup {folder}/{name}"
+                for folder, names, _ in os.walk("/sys/fs/cgroup")
+                for name in names if name.startswith(f"cwm-{pid}-")]
 
 
 def processes_of(folder):
