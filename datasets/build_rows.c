@@ -116,7 +116,7 @@ void build_rows_put_trace(struct cwm_buf *out, const struct store_trace *t,
     build_rows_put_text(out, t->entry);
     build_rows_put_text(out, t->args);
     build_rows_put_number(out, t->wrap_main);
-    build_rows_put_number(out, (uint64_t)(t->input_origin + 1));
+    build_rows_put_number(out, (uint64_t)t->input_origin + 1);
     build_rows_put_text(out, t->label);
     build_rows_put_number(out, t->verdict);
     build_rows_put_text(out, t->detail);
