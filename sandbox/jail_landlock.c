@@ -116,7 +116,9 @@ int jail__landlock_prepare(struct jail *jail)
     /* Folder listings everywhere: as where there is no Landlock. */
     prepare_rule(jail, "/", FS_READ_DIR);
     for (size_t i = 0; i < n_paths; i++) {
-        prepare_rule(jail, jail->policy.read_paths[i],
+        const char *path = jail->policy.read_paths[i];
+
+        prepare_rule(jail, *path == '=' ? SANDBOX_PLACE : path,
                      FS_READ_FILE | FS_READ_DIR | FS_EXECUTE);
     }
     for (size_t i = 0; i < n_devices; i++) {

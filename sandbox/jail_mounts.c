@@ -98,9 +98,10 @@ static enum cwm_rc make_point(const struct root *root, const char *path,
     return CWM_OK;
 }
 
-/* Bind `path`, which has no link in it, at its own place. */
+/* Bind `path`, which has no link in it, at `place`. */
 static enum cwm_rc bind_at(const struct root *root, const char *path,
-                           uint64_t attributes, struct cwm_err *err)
+                           const char *place, uint64_t attributes,
+                           struct cwm_err *err)
 {
     struct mount_attr attr = {.attr_set = attributes};
     int tree = open_tree(root->old_fd, path + 1,
@@ -114,7 +115,7 @@ static enum cwm_rc bind_at(const struct root *root, const char *path,
     if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
                       sizeof(attr)) < 0) {
         rc = fail_path(err, "protect", path);
-    } else if (move_mount(tree, "", root->new_fd, path + 1,
+    } else if (move_mount(tree, "", root->new_fd, place + 1,
                           MOVE_MOUNT_F_EMPTY_PATH) < 0) {
         rc = fail_path(err, "bind", path);
     }
@@ -248,8 +249,24 @@ static enum cwm_rc bind_path(struct root *root, const char *wanted,
     if (end == 0) {
         return CWM_FAIL(err, CWM_USAGE, "cannot bind all of / in the jail");
     }
-    rc = bind_at(root, path, attributes, err);
+    rc = bind_at(root, path, path, attributes, err);
     return rc == CWM_OK ? remember_bound(root, path, err) : rc;
+}
+
+/* Bind a folder, whose path has no link in it, at SANDBOX_PLACE. */
+static enum cwm_rc bind_folder(struct root *root, const char *path,
+                               uint64_t attributes, struct cwm_err *err)
+{
+    enum cwm_rc rc;
+
+    if (path[0] != '/' || path[1] == '\0') {
+        return CWM_FAIL(err, CWM_USAGE, "cannot bind '%s' in the jail", path);
+    }
+    rc = make_point(root, SANDBOX_PLACE, true, err);
+    if (rc == CWM_OK) {
+        rc = bind_at(root, path, SANDBOX_PLACE, attributes, err);
+    }
+    return rc == CWM_OK ? remember_bound(root, SANDBOX_PLACE, err) : rc;
 }
 
 /*
@@ -355,7 +372,9 @@ static enum cwm_rc bind_all(struct root *root, const char *const *read_paths,
     enum cwm_rc rc = make_point(root, JAIL_TMP, true, err);
 
     for (; rc == CWM_OK && read_paths && *read_paths; read_paths++) {
-        rc = bind_path(root, *read_paths, file_attributes, err);
+        rc = **read_paths == '='
+                 ? bind_folder(root, *read_paths + 1, file_attributes, err)
+                 : bind_path(root, *read_paths, file_attributes, err);
     }
     for (size_t i = 0; rc == CWM_OK && devices[i]; i++) {
         rc = bind_path(root, devices[i], device_attributes, err);

@@ -29,6 +29,9 @@
 #include "cwm/base/buf.h"
 #include "cwm/base/err.h"
 
+/* Where a read path with a '=' in front is seen in the jail. */
+#define SANDBOX_PLACE "/repo"
+
 /* The walls: name on the command line, what it stops. */
 #define SANDBOX_WALL_TABLE(X)                                                  \
     X(USER_NS, "user-ns", "user namespace: no privilege on the host")          \
@@ -78,7 +81,12 @@ struct sandbox_limits {
 
 struct sandbox_policy {
     const char *worker_path;       /* borrowed: the program that runs inside */
-    const char *const *read_paths; /* borrowed, NULL-ended: bound read-only */
+    /*
+     * Borrowed, NULL-ended: bound read-only, each at its own place; one as
+     * "=/PATH" (no link in it) at SANDBOX_PLACE, so that what runs does not
+     * see where it lies.  That takes the wall mount-ns.
+     */
+    const char *const *read_paths;
     size_t shared_bytes; /* size of the memory that a run writes results to */
     uint32_t allow_missing;         /* 1u << wall: accept without it */
     const char *const *worker_args; /* borrowed, NULL-ended, behind argv[0] */
