@@ -362,11 +362,12 @@ static enum cwm_rc open_threads(struct build *b, struct cwm_err *err)
         rc = build__thread_init(&b->threads[i], o, store_codec(b->store), err);
     }
     if (rc == CWM_OK) {
-        rc = build__need_tracer(&b->threads[0], o->limits.max_trace_bytes, err);
+        rc = tracer_slot_need(&b->threads[0].slot, o->limits.max_trace_bytes,
+                              err);
     }
     if (rc == CWM_OK) {
         snprintf(b->stats->python, sizeof b->stats->python, "%s",
-                 tracer_python(b->threads[0].tracer));
+                 tracer_python(b->threads[0].slot.tracer));
         b->how = hash_options(b, b->stats->python);
     }
     return rc;

@@ -8,6 +8,7 @@
 #include "datasets/codec.h"
 #include "datasets/hash.h"
 #include "datasets/inputs.h"
+#include "tracer/tracer_slot.h"
 
 /* What a thread found out about an item, besides its rows. */
 struct build__note {
@@ -32,8 +33,7 @@ struct build__kept {
 struct build__thread {
     const struct build_options *options; /* borrowed */
     const struct codec *codec;           /* borrowed */
-    struct tracer *tracer;               /* owned; NULL: not opened */
-    uint64_t trace_bytes;                /* what it was opened for */
+    struct tracer_slot slot;             /* owned */
     struct codec_thread *packer;         /* owned */
     struct hasher *hasher;               /* owned */
     struct cwm_buf payload, packed, again;
@@ -47,9 +47,6 @@ enum cwm_rc build__thread_init(struct build__thread *t,
                                const struct build_options *options,
                                const struct codec *codec, struct cwm_err *err);
 void build__thread_release(struct build__thread *t);
-/* A tracer for traces of that size. */
-enum cwm_rc build__need_tracer(struct build__thread *t, uint64_t max_bytes,
-                               struct cwm_err *err);
 
 /* build_run.c: one program that is understood, and a run of it. */
 struct build__program {

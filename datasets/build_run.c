@@ -30,6 +30,7 @@ enum cwm_rc build__thread_init(struct build__thread *t,
 
     memset(t, 0, sizeof *t);
     t->options = options;
+    t->slot.options = &options->tracer;
     t->codec = codec;
     cwm_buf_init(&t->payload, CODEC_MAX_BYTES);
     cwm_buf_init(&t->packed, SIZE_MAX / 2);
@@ -40,7 +41,7 @@ enum cwm_rc build__thread_init(struct build__thread *t,
 
 void build__thread_release(struct build__thread *t)
 {
-    tracer_close(t->tracer);
+    tracer_slot_close(&t->slot);
     codec_thread_free(t->packer);
     hasher_free(t->hasher);
     cwm_buf_release(&t->payload);
@@ -48,48 +49,17 @@ void build__thread_release(struct build__thread *t)
     cwm_buf_release(&t->again);
 }
 
-enum cwm_rc build__need_tracer(struct build__thread *t, uint64_t max_bytes,
-                               struct cwm_err *err)
-{
-    struct tracer_options options = t->options->tracer;
-    enum cwm_rc rc;
-
-    if (t->tracer && max_bytes <= t->trace_bytes) {
-        return CWM_OK;
-    }
-    tracer_close(t->tracer);
-    t->tracer = NULL;
-    if (options.max_trace_bytes < max_bytes) {
-        options.max_trace_bytes = max_bytes;
-    }
-    rc = tracer_open(&options, &t->tracer, err);
-    t->trace_bytes = options.max_trace_bytes;
-    return rc;
-}
-
-/* With a second try on a fresh worker where ours, not the program, fails. */
+/* Run, and count what it took. */
 static enum cwm_rc run_job(struct build__thread *t, const struct trace_job *job,
                            struct trace_result *result, struct cwm_err *err)
 {
-    const volatile int *cancel = t->options->cancel;
     uint64_t start = build__cpu_us();
-    enum cwm_rc rc = CWM_OK;
+    enum cwm_rc rc =
+        tracer_slot_run(&t->slot, job, t->options->cancel, result, err);
 
-    for (int attempt = 0; attempt < 2; attempt++) {
-        rc = build__need_tracer(t, job->limits.max_trace_bytes, err);
-        if (rc == CWM_OK) {
-            rc = tracer_run(t->tracer, job, cancel, result, err);
-        }
-        if (cwm_is_cancelled(cancel)) {
-            return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
-        }
-        if (rc == CWM_OK) {
-            t->note->cpu_trace_us +=
-                build__cpu_us() - start + result->kernel.cpu_us;
-            return CWM_OK;
-        }
-        tracer_close(t->tracer);
-        t->tracer = NULL;
+    if (rc == CWM_OK) {
+        t->note->cpu_trace_us +=
+            build__cpu_us() - start + result->kernel.cpu_us;
     }
     return rc;
 }
@@ -185,7 +155,7 @@ static void describe(const struct build__program *p,
 {
     struct hash setting_hash;
 
-    setting->python = tracer_python(t->tracer);
+    setting->python = tracer_python(t->slot.tracer);
     setting->seed = call->seed;
     setting->limits = call->limits;
     trace->entry = call->entry;

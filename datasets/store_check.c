@@ -9,6 +9,7 @@
 #include "cwm/base/cancel.h"
 #include "datasets/store_internal.h"
 #include "datasets/trace_blob.h"
+#include "tracer/tracer_slot.h"
 
 struct check {
     const struct store_check_options *options;
@@ -16,8 +17,7 @@ struct check {
     struct store *store;     /* owned */
     struct trace_view *view; /* owned */
     struct hasher *hasher;   /* owned */
-    struct tracer *tracer;   /* owned; NULL: not opened */
-    uint64_t trace_bytes;    /* what it was opened for */
+    struct tracer_slot slot; /* owned */
     struct cwm_buf payload;
     uint64_t limit; /* of a trace's draw, to be in the sample */
 };
@@ -91,25 +91,6 @@ static enum cwm_rc check_tables(struct check *c, struct cwm_err *err)
 
 /* ---- running it again ---- */
 
-static enum cwm_rc need_tracer(struct check *c, uint64_t max_bytes,
-                               struct cwm_err *err)
-{
-    struct tracer_options options = c->options->tracer;
-    enum cwm_rc rc;
-
-    if (c->tracer && max_bytes <= c->trace_bytes) {
-        return CWM_OK;
-    }
-    tracer_close(c->tracer);
-    c->tracer = NULL;
-    if (options.max_trace_bytes < max_bytes) {
-        options.max_trace_bytes = max_bytes;
-    }
-    rc = tracer_open(&options, &c->tracer, err);
-    c->trace_bytes = options.max_trace_bytes;
-    return rc;
-}
-
 static enum cwm_rc run_again(struct check *c,
                              const struct store_program *program,
                              const struct store_trace *trace,
@@ -134,15 +115,16 @@ static enum cwm_rc run_again(struct check *c,
     struct store_trace again = {.id = 0};
     bool steady = trace->verdict != TRACE_VERDICT_TIMEOUT &&
                   trace->verdict != TRACE_VERDICT_MEMORY;
-    enum cwm_rc rc = need_tracer(c, setting->limits.max_trace_bytes, err);
+    enum cwm_rc rc =
+        tracer_slot_need(&c->slot, setting->limits.max_trace_bytes, err);
 
     if (rc != CWM_OK) {
         return rc;
     }
-    if (strcmp(tracer_python(c->tracer), setting->python) != 0) {
+    if (strcmp(tracer_python(c->slot.tracer), setting->python) != 0) {
         return CWM_OK; /* another interpreter says other things */
     }
-    rc = tracer_run(c->tracer, &job, c->options->cancel, &result, err);
+    rc = tracer_slot_run(&c->slot, &job, c->options->cancel, &result, err);
     cwm_buf_clear(&c->payload);
     if (rc == CWM_OK) {
         rc = trace_blob_write(&result, seen->stdin_data, seen->stdin_len,
@@ -294,7 +276,9 @@ enum cwm_rc store_check(const char *path,
                         const struct store_check_options *options,
                         struct store_check_stats *stats, struct cwm_err *err)
 {
-    struct check c = {.options = options, .stats = stats};
+    struct check c = {.options = options,
+                      .stats = stats,
+                      .slot = {.options = &options->tracer}};
     struct store_counts counts = {0};
     enum cwm_rc rc;
 
@@ -320,7 +304,7 @@ enum cwm_rc store_check(const char *path,
                       : UINT64_MAX / counts.n_traces * options->n_sample;
         rc = check_programs(&c, err);
     }
-    tracer_close(c.tracer);
+    tracer_slot_close(&c.slot);
     trace_view_free(c.view);
     hasher_free(c.hasher);
     cwm_buf_release(&c.payload);

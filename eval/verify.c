@@ -16,6 +16,7 @@
 #include "cwm/base/lines.h"
 #include "cwm/base/pipeline.h"
 #include "tracer/job_read.h"
+#include "tracer/tracer_slot.h"
 
 enum {
     WINDOW = 256,            /* lines that may be ahead of the oldest one */
@@ -39,10 +40,9 @@ struct note {
 struct verifier {
     const struct verify_options *options;
     struct verify_stats *stats;
-    struct lines *lines;     /* owned */
-    struct tracer **tracers; /* owned, one a thread; NULL: not opened yet */
-    uint64_t *trace_bytes;   /* owned: what each was opened for */
-    char *folder;            /* owned: the file's */
+    struct lines *lines;         /* owned */
+    struct tracer_slot *tracers; /* owned, one a thread */
+    char *folder;                /* owned: the file's */
 };
 
 /* A line taken apart. */
@@ -183,21 +183,13 @@ static enum cwm_rc parse_line(const struct verifier *v, const char *text,
 
 /* ---- the pipeline's three steps ---- */
 
-static bool is_blank(const struct line *line)
-{
-    return !line->cut && strspn(line->text, " \t\r") == line->len;
-}
-
 static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
                              bool *ret_more, struct cwm_err *err)
 {
     struct verifier *v = ctx;
     struct line line;
-    enum cwm_rc rc;
+    enum cwm_rc rc = lines_next_filled(v->lines, &line, ret_more, err);
 
-    do {
-        rc = lines_next(v->lines, &line, ret_more, err);
-    } while (rc == CWM_OK && *ret_more && is_blank(&line));
     if (rc != CWM_OK || !*ret_more) {
         return rc;
     }
@@ -207,50 +199,6 @@ static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
     }
     cwm_buf_add(&item->in, line.text, line.len);
     return cwm_buf_check(&item->in, "a line", err);
-}
-
-/* A tracer for this thread that takes traces of `max_trace_bytes`. */
-static enum cwm_rc need_tracer(struct verifier *v, unsigned thread,
-                               uint64_t max_trace_bytes, struct cwm_err *err)
-{
-    struct tracer_options options = v->options->tracer;
-
-    if (v->tracers[thread] && max_trace_bytes <= v->trace_bytes[thread]) {
-        return CWM_OK;
-    }
-    tracer_close(v->tracers[thread]);
-    v->tracers[thread] = NULL;
-    if (options.max_trace_bytes < max_trace_bytes) {
-        options.max_trace_bytes = max_trace_bytes;
-    }
-    v->trace_bytes[thread] = options.max_trace_bytes;
-    return tracer_open(&options, &v->tracers[thread], err);
-}
-
-/* Trace with a second try on a fresh worker when ours, not the job, fails. */
-static enum cwm_rc trace_job(struct verifier *v, unsigned thread,
-                             const struct trace_job *job,
-                             struct trace_result *result, struct cwm_err *err)
-{
-    const volatile int *cancel = v->options->cancel;
-    enum cwm_rc rc = CWM_OK;
-
-    for (int attempt = 0; attempt < 2; attempt++) {
-        rc = need_tracer(v, thread, job->limits.max_trace_bytes, err);
-        if (rc == CWM_OK) {
-            rc = tracer_run(v->tracers[thread], job, cancel, result, err);
-        }
-        if (cwm_is_cancelled(cancel)) {
-            return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
-        }
-        if (rc == CWM_OK) {
-            return CWM_OK;
-        }
-        tracer_close(v->tracers[thread]);
-        v->tracers[thread] = NULL;
-    }
-    cwm_err_context(err, "job '%s'", job->id);
-    return rc;
 }
 
 static enum cwm_rc score_line(struct verifier *v, unsigned thread,
@@ -266,9 +214,13 @@ static enum cwm_rc score_line(struct verifier *v, unsigned thread,
     struct verify_record record = {.id = job->id,
                                    .predicted = &predicted,
                                    .full_texts = v->options->full_texts};
-    enum cwm_rc rc = trace_job(v, thread, job, &result, err);
+    enum cwm_rc rc = tracer_slot_run(&v->tracers[thread], job,
+                                     v->options->cancel, &result, err);
 
     if (rc != CWM_OK) {
+        if (rc != CWM_CANCELLED) {
+            cwm_err_context(err, "job '%s'", job->id);
+        }
         return rc;
     }
     rc = verify_result(&result, p->prediction.data ? p->prediction.data : "",
@@ -430,29 +382,26 @@ static enum cwm_rc open_all(struct verifier *v, struct cwm_err *err)
     }
     v->folder =
         slash ? cwm_strndup(path, (size_t)(slash - path) + 1) : cwm_strdup("");
-    v->tracers = cwm_calloc(n, sizeof(*v->tracers));
-    v->trace_bytes = cwm_calloc(n, sizeof *v->trace_bytes);
-    if (!v->folder || !v->tracers || !v->trace_bytes) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not make %u tracers", n);
+    if (!v->folder) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
     }
     if (v->options->is_static) {
         return CWM_OK;
     }
-    rc = need_tracer(v, 0, v->options->tracer.max_trace_bytes, err);
+    rc = tracer_slots_new(&v->options->tracer, n, &v->tracers, err);
+    if (rc == CWM_OK) {
+        rc = tracer_slot_need(&v->tracers[0], 0, err);
+    }
     if (rc == CWM_OK) {
         snprintf(v->stats->python, sizeof v->stats->python, "%s",
-                 tracer_python(v->tracers[0]));
+                 tracer_python(v->tracers[0].tracer));
     }
     return rc;
 }
 
 static void close_all(struct verifier *v)
 {
-    for (unsigned i = 0; v->tracers && i < v->options->n_workers; i++) {
-        tracer_close(v->tracers[i]);
-    }
-    cwm_free(v->tracers);
-    cwm_free(v->trace_bytes);
+    tracer_slots_free(v->tracers, v->options->n_workers);
     cwm_free(v->folder);
     lines_close(v->lines);
 }

@@ -18,6 +18,7 @@
 #include "cwm/base/pipeline.h"
 #include "tracer/job_read.h"
 #include "tracer/jobs_out.h"
+#include "tracer/tracer_slot.h"
 
 enum {
     /* Jobs that may be ahead of the oldest one: enough for the others to go
@@ -41,31 +42,13 @@ struct note {
 struct jobs {
     const struct jobs_options *options;
     struct jobs_stats *stats;
-    struct lines *lines;     /* owned */
-    struct jobs_out *out;    /* owned */
-    struct tracer **tracers; /* owned, one a thread; NULL: not opened yet */
-    uint64_t *trace_bytes;   /* owned: what each was opened for */
-    char *folder;            /* owned: the jobs file's */
+    struct lines *lines;         /* owned */
+    struct jobs_out *out;        /* owned */
+    struct tracer_slot *tracers; /* owned, one a thread */
+    char *folder;                /* owned: the jobs file's */
 };
 
 /* ---- lines ---- */
-
-static bool is_blank(const struct line *line)
-{
-    return !line->cut && strspn(line->text, " \t\r") == line->len;
-}
-
-/* The next line that is not blank. */
-static enum cwm_rc next_line(struct lines *lines, struct line *line,
-                             bool *ret_more, struct cwm_err *err)
-{
-    enum cwm_rc rc;
-
-    do {
-        rc = lines_next(lines, line, ret_more, err);
-    } while (rc == CWM_OK && *ret_more && is_blank(line));
-    return rc;
-}
 
 static enum cwm_rc parse_line(const struct jobs *j, const char *text,
                               size_t len, bool cut, struct job_line **ret_job,
@@ -105,7 +88,7 @@ static enum cwm_rc survey(const struct jobs *j, uint64_t *n, uint64_t *hash,
     *hash = 0xCBF29CE484222325U;
     *n = 0;
     while (rc == CWM_OK && more) {
-        rc = next_line(lines, &line, &more, err);
+        rc = lines_next_filled(lines, &line, &more, err);
         if (rc == CWM_OK && more) {
             *hash = hash_more(*hash, line.text, line.len);
             ++*n;
@@ -122,7 +105,7 @@ static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
 {
     struct jobs *j = ctx;
     struct line line;
-    enum cwm_rc rc = next_line(j->lines, &line, ret_more, err);
+    enum cwm_rc rc = lines_next_filled(j->lines, &line, ret_more, err);
 
     if (rc != CWM_OK || !*ret_more) {
         return rc;
@@ -133,52 +116,6 @@ static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
     }
     cwm_buf_add(&item->in, line.text, line.len);
     return cwm_buf_check(&item->in, "a job", err);
-}
-
-/* A tracer for this thread that takes traces of `max_trace_bytes`. */
-static enum cwm_rc need_tracer(struct jobs *j, unsigned thread,
-                               uint64_t max_trace_bytes, struct cwm_err *err)
-{
-    struct tracer_options options = j->options->tracer;
-    enum cwm_rc rc;
-
-    if (j->tracers[thread] && max_trace_bytes <= j->trace_bytes[thread]) {
-        return CWM_OK;
-    }
-    tracer_close(j->tracers[thread]);
-    j->tracers[thread] = NULL;
-    if (options.max_trace_bytes < max_trace_bytes) {
-        options.max_trace_bytes = max_trace_bytes;
-    }
-    rc = tracer_open(&options, &j->tracers[thread], err);
-    j->trace_bytes[thread] = options.max_trace_bytes;
-    return rc;
-}
-
-/* Trace with a second try on a fresh worker when ours, not the job, fails. */
-static enum cwm_rc trace_job(struct jobs *j, unsigned thread,
-                             const struct trace_job *job,
-                             struct trace_result *result, struct cwm_err *err)
-{
-    const volatile int *cancel = j->options->cancel;
-    enum cwm_rc rc = CWM_OK;
-
-    for (int attempt = 0; attempt < 2; attempt++) {
-        rc = need_tracer(j, thread, job->limits.max_trace_bytes, err);
-        if (rc == CWM_OK) {
-            rc = tracer_run(j->tracers[thread], job, cancel, result, err);
-        }
-        if (cwm_is_cancelled(cancel)) {
-            return CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
-        }
-        if (rc == CWM_OK) {
-            return CWM_OK;
-        }
-        tracer_close(j->tracers[thread]);
-        j->tracers[thread] = NULL;
-    }
-    cwm_err_context(err, "job '%s'", job->id);
-    return rc;
 }
 
 static enum cwm_rc render(struct jobs *j, unsigned thread,
@@ -193,7 +130,7 @@ static enum cwm_rc render(struct jobs *j, unsigned thread,
         return rc;
     }
     cwm_buf_clear(out);
-    rc = tracer_drop_frames(j->tracers[thread], result, err);
+    rc = tracer_drop_frames(j->tracers[thread].tracer, result, err);
     return rc == CWM_OK ? render_json(result->reader, result->source,
                                       &result->summary, &how, out, err)
                         : rc;
@@ -218,7 +155,11 @@ static enum cwm_rc work_step(void *ctx, unsigned thread,
     if (rc != CWM_OK) {
         return CWM_FAIL(err, rc, "%s", why.message);
     }
-    rc = trace_job(j, thread, job_line_job(line), &result, err);
+    rc = tracer_slot_run(&j->tracers[thread], job_line_job(line),
+                         j->options->cancel, &result, err);
+    if (rc != CWM_OK && rc != CWM_CANCELLED) {
+        cwm_err_context(err, "job '%s'", job_line_job(line)->id);
+    }
     if (rc == CWM_OK) {
         rc = render(j, thread, &result, &item->out, err);
     }
@@ -276,7 +217,7 @@ static enum cwm_rc next_job_id(struct jobs *j, struct job_line **ret_job,
         struct cwm_err why = {.code = CWM_OK};
         struct line line;
         bool more = false;
-        enum cwm_rc rc = next_line(j->lines, &line, &more, err);
+        enum cwm_rc rc = lines_next_filled(j->lines, &line, &more, err);
 
         if (rc != CWM_OK || !more) {
             return rc;
@@ -376,7 +317,7 @@ static enum cwm_rc open_out(struct jobs *j, struct cwm_err *err)
                              (unsigned long long)o->defaults.limits.field);
     TRACE_LIMIT_TABLE(TRACE_LIMIT_STAMP)
 #undef TRACE_LIMIT_STAMP
-    stamp.python = tracer_python(j->tracers[0]);
+    stamp.python = tracer_python(j->tracers[0].tracer);
     stamp.options = options;
     stamp.jobs = jobs;
     return jobs_out_open(o->out_path, o->overwrite, &stamp, &j->out, err);
@@ -410,16 +351,14 @@ static enum cwm_rc open_all(struct jobs *j, struct cwm_err *err)
     if (rc != CWM_OK) {
         return rc;
     }
-    j->tracers = cwm_calloc(n, sizeof(*j->tracers));
-    j->trace_bytes = cwm_calloc(n, sizeof *j->trace_bytes);
-    if (!j->tracers || !j->trace_bytes) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not make %u tracers", n);
+    rc = tracer_slots_new(&j->options->tracer, n, &j->tracers, err);
+    if (rc == CWM_OK) {
+        rc = tracer_slot_need(&j->tracers[0], 0, err);
     }
-    rc = need_tracer(j, 0, j->options->tracer.max_trace_bytes, err);
     if (rc == CWM_OK) {
         snprintf(j->stats->python, sizeof j->stats->python, "%s",
-                 tracer_python(j->tracers[0]));
-        j->stats->missing_walls = tracer_missing(j->tracers[0]);
+                 tracer_python(j->tracers[0].tracer));
+        j->stats->missing_walls = tracer_missing(j->tracers[0].tracer);
         rc = open_out(j, err);
     }
     return rc;
@@ -427,11 +366,7 @@ static enum cwm_rc open_all(struct jobs *j, struct cwm_err *err)
 
 static void close_all(struct jobs *j)
 {
-    for (unsigned i = 0; j->tracers && i < j->options->n_workers; i++) {
-        tracer_close(j->tracers[i]);
-    }
-    cwm_free(j->tracers);
-    cwm_free(j->trace_bytes);
+    tracer_slots_free(j->tracers, j->options->n_workers);
     cwm_free(j->folder);
     jobs_out_close(j->out);
     lines_close(j->lines);

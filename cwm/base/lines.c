@@ -308,3 +308,16 @@ enum cwm_rc lines_next(struct lines *l, struct line *ret_line, bool *ret_more,
     }
     return CWM_OK;
 }
+
+enum cwm_rc lines_next_filled(struct lines *l, struct line *ret_line,
+                              bool *ret_more, struct cwm_err *err)
+{
+    const struct line *line = ret_line;
+    enum cwm_rc rc;
+
+    do {
+        rc = lines_next(l, ret_line, ret_more, err);
+    } while (rc == CWM_OK && *ret_more && !line->cut &&
+             strspn(line->text, " \t\r") == line->len);
+    return rc;
+}

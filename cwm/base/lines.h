@@ -40,5 +40,8 @@ void lines_close(struct lines *l); /* NULL is fine */
  * compression), CWM_NOMEM, CWM_CANCELLED. */
 enum cwm_rc lines_next(struct lines *l, struct line *ret_line, bool *ret_more,
                        struct cwm_err *err);
+/* The same, over lines of nothing but blanks and tabs. */
+enum cwm_rc lines_next_filled(struct lines *l, struct line *ret_line,
+                              bool *ret_more, struct cwm_err *err);
 
 #endif /* CWM_BASE_LINES_H */
