@@ -2,10 +2,14 @@
 /* json_in.c -- see json_in.h. */
 #include "cwm/base/json_in.h"
 
+#include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cwm/base/utf8.h"
+
+enum { MAX_NUMBER_BYTES = 400 }; /* the longest that printf("%f") makes */
 
 #define MAX_COUNT UINT64_C(9007199254740992) /* exact as a double */
 
@@ -249,6 +253,43 @@ bool json_null(struct json_in *in)
     return json_peek(in) == 'n' && word(in, "null");
 }
 
+bool json_bool(struct json_in *in, bool *ret_value)
+{
+    bool is_true = json_peek(in) == 't';
+
+    if (in->failed != CWM_OK || !word(in, is_true ? "true" : "false")) {
+        return fail(in, CWM_FORMAT);
+    }
+    *ret_value = is_true;
+    return true;
+}
+
+bool json_real(struct json_in *in, double *ret_number)
+{
+    char digits_of_it[MAX_NUMBER_BYTES + 1];
+    double value;
+    size_t start;
+    size_t len;
+
+    json_peek(in);
+    start = in->at;
+    if (in->failed != CWM_OK || !number(in)) {
+        return false;
+    }
+    len = in->at - start;
+    if (len <= MAX_NUMBER_BYTES) {
+        memcpy(digits_of_it, in->text + start, len);
+        digits_of_it[len] = '\0';
+        value = strtod(digits_of_it, NULL);
+        if (isfinite(value)) {
+            *ret_number = value;
+            return true;
+        }
+    }
+    in->at = start;
+    return fail(in, CWM_FORMAT);
+}
+
 /* A value that has no members. */
 static bool leaf(struct json_in *in)
 {
@@ -301,4 +342,62 @@ bool json_skip(struct json_in *in)
         }
     } while (depth > 0);
     return true;
+}
+
+/* ---- members by their names ---- */
+
+bool json_find(struct json_in *in, const char *key, struct json_in *ret_value)
+{
+    struct json_in walk = *in;
+    size_t n_found = 0;
+    struct cwm_buf name;
+
+    cwm_buf_init(&name, in->len + 1);
+    json_open(&walk, '{');
+    for (bool first = true; json_more(&walk, '}', first); first = false) {
+        cwm_buf_clear(&name);
+        if (!json_key(&walk, &name)) {
+            break;
+        }
+        if (name.len == strlen(key) &&
+            memcmp(name.data ? name.data : "", key, name.len) == 0) {
+            *ret_value = walk;
+            if (++n_found > 1) {
+                fail(&walk, CWM_FORMAT);
+            }
+        }
+        json_skip(&walk);
+    }
+    cwm_buf_release(&name);
+    if (walk.failed != CWM_OK) {
+        in->failed = walk.failed;
+        in->at = walk.at;
+        return false;
+    }
+    return n_found == 1;
+}
+
+bool json_whole(struct json_in *in)
+{
+    struct json_in walk = *in;
+
+    if (json_skip(&walk)) {
+        json_peek(&walk);
+        if (walk.at == walk.len) {
+            return true;
+        }
+        fail(&walk, CWM_FORMAT);
+    }
+    *in = walk;
+    return false;
+}
+
+size_t json_line(const struct json_in *in)
+{
+    size_t line = 1;
+
+    for (size_t i = 0; i < in->at && i < in->len; i++) {
+        line += in->text[i] == '\n';
+    }
+    return line;
 }

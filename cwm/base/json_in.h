@@ -60,5 +60,21 @@ bool json_count(struct json_in *in, uint64_t *ret_number);
 bool json_skip(struct json_in *in);
 /* The literal null; false without a failure when it is something else. */
 bool json_null(struct json_in *in);
+/* The literals true and false. */
+bool json_bool(struct json_in *in, bool *ret_value);
+/* Any number that a double can be. */
+bool json_real(struct json_in *in, double *ret_number);
+
+/*
+ * The value of the member `key` of the object that `in` is before; `in` stays
+ * there.  False: there is none, or `in` failed: it is no object, it breaks the
+ * grammar, or it has two members of this name.  Each call goes through the
+ * whole object: for small ones.
+ */
+bool json_find(struct json_in *in, const char *key, struct json_in *ret_value);
+/* Is the whole text one value?  `in` stays where it is, but for a failure. */
+bool json_whole(struct json_in *in);
+/* The line that `at` is in, 1-based, for messages. */
+size_t json_line(const struct json_in *in);
 
 #endif /* CWM_BASE_JSON_IN_H */

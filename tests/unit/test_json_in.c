@@ -162,6 +162,95 @@ static void members__come_one_by_one(void **state)
     cwm_buf_release(&key);
 }
 
+static void find__gives_the_value_of_a_name(void **state)
+{
+    static const char text[] =
+        " {\"a\": {\"b\": [1, 2.5e1]}, \"\\u0062\": true, \"c\": 0}";
+    struct json_in in = {.text = text, .len = sizeof text - 1};
+    struct json_in a;
+    struct json_in b;
+    double number;
+    uint64_t n;
+    bool yes = false;
+
+    (void)state;
+    assert_true(json_whole(&in));
+    assert_int_equal(in.at, 0);
+    assert_true(json_find(&in, "b", &b));
+    assert_true(json_bool(&b, &yes) && yes);
+    assert_true(json_find(&in, "a", &a));
+    assert_true(json_find(&a, "b", &b));
+    assert_true(json_open(&b, '[') && json_count(&b, &n) && n == 1);
+    assert_true(json_more(&b, ']', false) && json_real(&b, &number));
+    assert_true(number > 24.99 && number < 25.01);
+    assert_false(json_more(&b, ']', false));
+    assert_false(json_find(&a, "a", &b)); /* nor what stands behind it */
+    assert_false(json_find(&in, "", &b));
+    assert_int_equal(in.failed, CWM_OK);
+    assert_true(json_find(&in, "c", &b));
+    assert_false(json_find(&b, "c", &a)); /* a number has no members */
+    assert_int_equal(b.failed, CWM_FORMAT);
+}
+
+static void find__fails_on_what_it_cannot_trust(void **state)
+{
+    static const char *const bad[] = {"{\"a\": 1, \"a\": 2}", "{\"a\": 1", "[]",
+                                      "", "{\"a\": 1, \"b\"}"};
+    static const char text[] = "{\"a\": 1}";
+    struct json_in in = {.text = text, .len = sizeof text - 1};
+    struct json_in value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct json_in broken = {.text = bad[i], .len = strlen(bad[i])};
+
+        assert_false(json_find(&broken, "a", &value));
+        assert_int_equal(broken.failed, CWM_FORMAT);
+    }
+    cwm_alloc_fail_nth(1, 0);
+    assert_false(json_find(&in, "a", &value));
+    cwm_alloc_fail_nth(0, 0);
+    assert_int_equal(in.failed, CWM_NOMEM);
+}
+
+static void whole__wants_one_value_and_tells_the_line(void **state)
+{
+    static const char text[] = "{\n\"a\": [1,\n2}]";
+    struct json_in in = {.text = text, .len = sizeof text - 1};
+    struct json_in two = {.text = "1 2", .len = 3};
+
+    (void)state;
+    assert_false(json_whole(&in));
+    assert_int_equal(json_line(&in), 3);
+    assert_false(json_whole(&two));
+    assert_int_equal(two.at, 2);
+}
+
+static void real__is_any_finite_number(void **state)
+{
+    static const char *const bad[] = {"1e999", "true", "\"1\"", "", "-"};
+    char zeros[500];
+    double number = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct json_in in = {.text = bad[i], .len = strlen(bad[i])};
+
+        assert_false(json_real(&in, &number));
+        assert_int_equal(in.failed, CWM_FORMAT);
+    }
+    memset(zeros, '0', sizeof zeros);
+    memcpy(zeros, "0.", 2);
+    {
+        struct json_in in = {.text = zeros, .len = sizeof zeros};
+        struct json_in hex = {.text = "0x10", .len = 4};
+
+        assert_false(json_real(&in, &number)); /* longer than any we know */
+        assert_true(json_real(&hex, &number));
+        assert_true(number < 1 && hex.at == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +260,10 @@ int main(void)
         cmocka_unit_test(string__of_a_full_buffer_is_a_limit),
         cmocka_unit_test(count__is_a_whole_number),
         cmocka_unit_test(members__come_one_by_one),
+        cmocka_unit_test(find__gives_the_value_of_a_name),
+        cmocka_unit_test(find__fails_on_what_it_cannot_trust),
+        cmocka_unit_test(whole__wants_one_value_and_tells_the_line),
+        cmocka_unit_test(real__is_any_finite_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
