@@ -2,55 +2,67 @@
 /* config.c -- config.json, field by field. */
 #include "cwm/model/config.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cwm/base/io.h"
+#include "cwm/base/json_in.h"
 
-enum { MAX_CONFIG_BYTES = 1 << 20, MAX_PATH_BYTES = 4096 };
+enum { MAX_CONFIG_BYTES = 1 << 20, MAX_PATH_BYTES = 4096, MAX_TEXT_BYTES = 80 };
 
-static bool is_absent(const json_t *value)
+/* A member that is there and not null.  What is read here has been found to
+ * be JSON; a member that is there twice is told in the end (config_parse()). */
+static bool find(struct json_in *object, const char *key,
+                 struct json_in *ret_value)
 {
-    return !value || json_is_null(value);
+    struct json_in value;
+
+    if (!json_find(object, key, &value) || json_null(&value)) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
 }
 
 /* A whole number from 1 to max; `fallback` where there is none, 0: needed. */
-static enum cwm_rc read_count(const json_t *root, const char *key,
+static enum cwm_rc read_count(struct json_in *root, const char *key,
                               uint32_t fallback, uint32_t max,
                               uint32_t *ret_value, struct cwm_err *err)
 {
-    const json_t *value = json_object_get(root, key);
+    struct json_in value;
+    uint64_t number;
+    bool is_there = find(root, key, &value);
 
-    if (is_absent(value) && fallback > 0) {
+    if (!is_there && fallback > 0) {
         *ret_value = fallback;
         return CWM_OK;
     }
-    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
-        json_integer_value(value) > max) {
+    if (!is_there || !json_count(&value, &number) || number < 1 ||
+        number > max) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the model's config: \"%s\" is no number "
                         "from 1 to %u",
                         key, max);
     }
-    *ret_value = (uint32_t)json_integer_value(value);
+    *ret_value = (uint32_t)number;
     return CWM_OK;
 }
 
-/* A positive, finite number; a fallback of 0: it is needed. */
-static enum cwm_rc read_real(const json_t *object, const char *key,
+/* A positive number; a fallback of 0: it is needed. */
+static enum cwm_rc read_real(struct json_in *object, const char *key,
                              double fallback, double *ret_value,
                              struct cwm_err *err)
 {
-    const json_t *value = json_object_get(object, key);
-    double number = json_number_value(value);
+    struct json_in value;
+    double number;
+    bool is_there = find(object, key, &value);
 
-    if (is_absent(value) && fallback > 0) {
+    if (!is_there && fallback > 0) {
         *ret_value = fallback;
         return CWM_OK;
     }
-    if (!json_is_number(value) || !isfinite(number) || number <= 0) {
+    if (!is_there || !json_real(&value, &number) || number <= 0) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the model's config: \"%s\" is no number "
                         "above 0",
@@ -60,38 +72,59 @@ static enum cwm_rc read_real(const json_t *object, const char *key,
     return CWM_OK;
 }
 
-static const char *text_at(const json_t *object, const char *key,
-                           const char *fallback)
+/* A text, cut where it is longer than any that we know; `text` as it is where
+ * there is none. */
+static void read_text(struct json_in *value, char text[MAX_TEXT_BYTES + 1])
 {
-    const json_t *value = json_object_get(object, key);
+    struct cwm_buf bytes;
 
-    return json_is_string(value) ? json_string_value(value) : fallback;
+    cwm_buf_init(&bytes, value->len + 1);
+    if (json_peek(value) == '"' && json_string(value, &bytes)) {
+        snprintf(text, MAX_TEXT_BYTES + 1, "%s", bytes.data ? bytes.data : "");
+    }
+    cwm_buf_release(&bytes);
+}
+
+/* The same of a member. */
+static void text_at(struct json_in *object, const char *key,
+                    char text[MAX_TEXT_BYTES + 1])
+{
+    struct json_in value;
+
+    if (find(object, key, &value)) {
+        read_text(&value, text);
+        object->failed = value.failed; /* no memory */
+    }
 }
 
 /* ---- what must be as we compute it ----------------------------------------
  */
 
-static enum cwm_rc check_kind(const json_t *root, struct cwm_err *err)
+static enum cwm_rc check_kind(struct json_in *root, struct cwm_err *err)
 {
     static const char *const off[] = {"attention_bias", "mlp_bias"};
-    const char *type = text_at(root, "model_type", "");
+    char type[MAX_TEXT_BYTES + 1] = "";
+    char act[MAX_TEXT_BYTES + 1] = "silu";
+    struct json_in value;
+    bool is_on;
     size_t i;
 
+    text_at(root, "model_type", type);
+    text_at(root, "hidden_act", act);
     if (strcmp(type, "cwm") != 0 && strcmp(type, "llama") != 0) {
         return CWM_FAIL(err, CWM_FORMAT,
-                        "cannot use a model of the type '%.80s': \"cwm\" and "
+                        "cannot use a model of the type '%s': \"cwm\" and "
                         "\"llama\" are supported",
                         type);
     }
-    if (strcmp(text_at(root, "hidden_act", "silu"), "silu") != 0) {
+    if (strcmp(act, "silu") != 0) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the model's config: \"hidden_act\" must "
                         "be \"silu\"");
     }
     for (i = 0; i < sizeof off / sizeof *off; i++) {
-        const json_t *value = json_object_get(root, off[i]);
-
-        if (!is_absent(value) && !json_is_false(value)) {
+        if (find(root, off[i], &value) &&
+            (!json_bool(&value, &is_on) || is_on)) {
             return CWM_FAIL(err, CWM_FORMAT,
                             "cannot use the model's config: \"%s\" is not "
                             "supported",
@@ -104,7 +137,7 @@ static enum cwm_rc check_kind(const json_t *root, struct cwm_err *err)
 /* ---- sizes ----------------------------------------------------------------
  */
 
-static enum cwm_rc read_sizes(const json_t *root, struct model_config *c,
+static enum cwm_rc read_sizes(struct json_in *root, struct model_config *c,
                               struct cwm_err *err)
 {
     const struct {
@@ -150,46 +183,60 @@ static enum cwm_rc read_sizes(const json_t *root, struct model_config *c,
 /* ---- layers ---------------------------------------------------------------
  */
 
-static enum cwm_rc read_layer_types(const json_t *types, struct model_config *c,
-                                    struct cwm_err *err)
+static enum cwm_rc read_layer_types(struct json_in *types,
+                                    struct model_config *c, struct cwm_err *err)
 {
-    size_t i;
+    uint32_t n = 0;
 
-    if (json_array_size(types) != c->n_layers) {
+    json_open(types, '[');
+    for (bool first = true; json_more(types, ']', first); first = false) {
+        char text[MAX_TEXT_BYTES + 1] = "";
+        struct json_in value = *types;
+
+        read_text(&value, text);
+        if (value.failed != CWM_OK) {
+            types->failed = value.failed; /* no memory */
+            break;
+        }
+        if (n < c->n_layers) {
+            c->is_sliding[n] = strcmp(text, "sliding_attention") == 0;
+            if (!c->is_sliding[n] && strcmp(text, "full_attention") != 0) {
+                return CWM_FAIL(err, CWM_FORMAT,
+                                "cannot use the model's config: layer %u is "
+                                "'%s'",
+                                n, text);
+            }
+        }
+        n++;
+        json_skip(types);
+    }
+    if (types->failed != CWM_OK || n != c->n_layers) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the model's config: \"layer_types\" is no "
                         "list of %u",
                         c->n_layers);
     }
-    for (i = 0; i < c->n_layers; i++) {
-        const json_t *type = json_array_get(types, i);
-        const char *text = json_is_string(type) ? json_string_value(type) : "";
-
-        c->is_sliding[i] = strcmp(text, "sliding_attention") == 0;
-        if (!c->is_sliding[i] && strcmp(text, "full_attention") != 0) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot use the model's config: layer %zu is "
-                            "'%.80s'",
-                            i, text);
-        }
-    }
     return CWM_OK;
 }
 
-static enum cwm_rc read_layers(const json_t *root, struct model_config *c,
+static enum cwm_rc read_layers(struct json_in *root, struct model_config *c,
                                struct cwm_err *err)
 {
-    const json_t *types = json_object_get(root, "layer_types");
-    bool is_cwm = strcmp(text_at(root, "model_type", ""), "cwm") == 0;
+    char type[MAX_TEXT_BYTES + 1] = "";
+    struct json_in types;
+    bool is_cwm;
     bool any = false;
     enum cwm_rc rc = CWM_OK;
     size_t i;
 
+    text_at(root, "model_type", type);
+    is_cwm = strcmp(type, "cwm") == 0;
     for (i = 0; i < c->n_layers; i++) {
         c->is_sliding[i] = is_cwm && i % 4 != 0;
     }
-    if (!is_absent(types)) {
-        rc = read_layer_types(types, c, err);
+    if (find(root, "layer_types", &types)) {
+        rc = read_layer_types(&types, c, err);
+        root->failed = root->failed == CWM_OK ? types.failed : root->failed;
     }
     for (i = 0; i < c->n_layers; i++) {
         any = any || c->is_sliding[i];
@@ -205,19 +252,21 @@ static enum cwm_rc read_layers(const json_t *root, struct model_config *c,
 /* ---- rotary positions -----------------------------------------------------
  */
 
-static enum cwm_rc read_scaling(const json_t *rope, struct rope_scaling *s,
+static enum cwm_rc read_scaling(struct json_in *rope, struct rope_scaling *s,
                                 struct cwm_err *err)
 {
-    const char *type = text_at(rope, "rope_type", text_at(rope, "type", ""));
+    char type[MAX_TEXT_BYTES + 1] = "";
     enum cwm_rc rc;
 
-    if (is_absent(rope) || strcmp(type, "default") == 0 || !*type) {
+    text_at(rope, "type", type);
+    text_at(rope, "rope_type", type);
+    if (strcmp(type, "default") == 0 || !*type) {
         return CWM_OK;
     }
     if (strcmp(type, "llama3") != 0) {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the model's config: the rotary scaling "
-                        "'%.80s' is not supported",
+                        "'%s' is not supported",
                         type);
     }
     s->on = true;
@@ -240,46 +289,65 @@ static enum cwm_rc read_scaling(const json_t *rope, struct rope_scaling *s,
     return rc;
 }
 
-static enum cwm_rc read_rope(const json_t *root, struct model_config *c,
+static enum cwm_rc read_rope(struct json_in *root, struct model_config *c,
                              struct cwm_err *err)
 {
-    const json_t *rope = json_object_get(root, "rope_parameters");
+    struct json_in rope;
+    bool has_rope = find(root, "rope_parameters", &rope);
     enum cwm_rc rc;
 
-    if (is_absent(rope)) {
-        rc = read_real(root, "rope_theta", 10000.0, &c->rope_theta, err);
-        rope = json_object_get(root, "rope_scaling");
+    if (has_rope) {
+        rc = read_real(&rope, "rope_theta", 0, &c->rope_theta, err);
     } else {
-        rc = read_real(rope, "rope_theta", 0, &c->rope_theta, err);
+        rc = read_real(root, "rope_theta", 10000.0, &c->rope_theta, err);
+        has_rope = find(root, "rope_scaling", &rope);
     }
-    return rc == CWM_OK ? read_scaling(rope, &c->scaling, err) : rc;
+    if (rc == CWM_OK && has_rope) {
+        rc = read_scaling(&rope, &c->scaling, err);
+        root->failed = root->failed == CWM_OK ? rope.failed : root->failed;
+    }
+    return rc;
 }
 
 /* ---- where a text ends ----------------------------------------------------
  */
 
+static bool add_stop(struct json_in *id, struct model_config *c)
+{
+    uint64_t number;
+
+    if (c->n_stops == MODEL_MAX_STOPS || !json_count(id, &number) ||
+        number >= MODEL_MAX_VOCAB) {
+        return false;
+    }
+    c->stops[c->n_stops++] = (uint32_t)number;
+    return true;
+}
+
 /* One id or a list of them; none where the file has none. */
-static enum cwm_rc read_stops(const json_t *root, struct model_config *c,
+static enum cwm_rc read_stops(struct json_in *root, struct model_config *c,
                               struct cwm_err *err)
 {
-    const json_t *stops = json_object_get(root, "eos_token_id");
-    size_t n =
-        json_is_array(stops) ? json_array_size(stops) : !is_absent(stops);
-    size_t i;
+    struct json_in stops;
+    bool good = true;
 
-    for (i = 0; i < n; i++) {
-        const json_t *id =
-            json_is_array(stops) ? json_array_get(stops, i) : stops;
-
-        if (n > MODEL_MAX_STOPS || !json_is_integer(id) ||
-            json_integer_value(id) < 0 ||
-            json_integer_value(id) >= MODEL_MAX_VOCAB) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot use the model's config: \"eos_token_id\" "
-                            "is no id, nor a list of up to %d",
-                            MODEL_MAX_STOPS);
+    if (!find(root, "eos_token_id", &stops)) {
+        return CWM_OK;
+    }
+    if (json_peek(&stops) != '[') {
+        good = add_stop(&stops, c);
+    } else {
+        json_open(&stops, '[');
+        for (bool first = true; good && json_more(&stops, ']', first);
+             first = false) {
+            good = add_stop(&stops, c);
         }
-        c->stops[c->n_stops++] = (uint32_t)json_integer_value(id);
+    }
+    if (!good) {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the model's config: \"eos_token_id\" is "
+                        "no id, nor a list of up to %d",
+                        MODEL_MAX_STOPS);
     }
     return CWM_OK;
 }
@@ -287,40 +355,59 @@ static enum cwm_rc read_stops(const json_t *root, struct model_config *c,
 /* ---- the file -------------------------------------------------------------
  */
 
+static enum cwm_rc read_fields(struct json_in *root, struct model_config *c,
+                               struct cwm_err *err)
+{
+    struct json_in tied;
+    enum cwm_rc rc = check_kind(root, err);
+
+    if (rc == CWM_OK) {
+        rc = read_sizes(root, c, err);
+    }
+    if (rc == CWM_OK) {
+        rc = read_layers(root, c, err);
+    }
+    if (rc == CWM_OK) {
+        rc = read_rope(root, c, err);
+    }
+    if (rc == CWM_OK) {
+        rc = read_real(root, "rms_norm_eps", 1e-6, &c->rms_eps, err);
+    }
+    if (rc == CWM_OK) {
+        rc = read_stops(root, c, err);
+    }
+    if (rc == CWM_OK && find(root, "tie_word_embeddings", &tied)) {
+        json_bool(&tied, &c->is_tied); /* anything else: it is not */
+    }
+    return rc;
+}
+
 enum cwm_rc config_parse(const char *json, size_t len,
                          struct model_config *ret_config, struct cwm_err *err)
 {
+    struct json_in root = {.text = json, .len = len};
     struct model_config c = {0};
-    json_error_t problem;
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &problem);
-    enum cwm_rc rc;
+    enum cwm_rc rc = CWM_OK;
 
-    if (!root) {
+    if (json_whole(&root) && json_peek(&root) == '{') {
+        rc = read_fields(&root, &c, err);
+    }
+    if (root.failed == CWM_NOMEM) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold the model's config");
+    }
+    if (root.failed != CWM_OK) {
         return CWM_FAIL(err, CWM_FORMAT,
-                        "could not read the model's config, line %d: %s",
-                        problem.line, problem.text);
+                        "could not read the model's config: line %zu breaks "
+                        "JSON's grammar or repeats a member",
+                        json_line(&root));
     }
-    rc = check_kind(root, err);
-    if (rc == CWM_OK) {
-        rc = read_sizes(root, &c, err);
-    }
-    if (rc == CWM_OK) {
-        rc = read_layers(root, &c, err);
+    if (json_peek(&root) != '{') {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the model's config: it is no object");
     }
     if (rc == CWM_OK) {
-        rc = read_rope(root, &c, err);
-    }
-    if (rc == CWM_OK) {
-        rc = read_real(root, "rms_norm_eps", 1e-6, &c.rms_eps, err);
-    }
-    if (rc == CWM_OK) {
-        rc = read_stops(root, &c, err);
-    }
-    if (rc == CWM_OK) {
-        c.is_tied = json_is_true(json_object_get(root, "tie_word_embeddings"));
         *ret_config = c;
     }
-    json_decref(root);
     return rc;
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "cwm/base/alloc.h"
+#include "cwm/base/json_in.h"
 
 enum { LENGTH_BYTES = 8 };
 
@@ -22,7 +22,7 @@ enum { LENGTH_BYTES = 8 };
 struct safetensors {
     void *map; /* owned, of map_len bytes; NULL: the data is the caller's */
     size_t map_len;
-    json_t *header;         /* owned; holds the names */
+    struct cwm_buf names;   /* the tensors' names, each with its NUL */
     struct tensor *tensors; /* owned; [n], by place */
     size_t n;
 };
@@ -46,62 +46,62 @@ static enum cwm_rc not_a_tensor(const char *name, const char *what,
                     what);
 }
 
-static bool read_type(const json_t *entry, enum tensor_type *ret_type)
+static bool read_type(struct json_in *entry, enum tensor_type *ret_type)
 {
-    const json_t *type = json_object_get(entry, "dtype");
+    struct cwm_buf name;
+    struct json_in value;
+    bool is_known = false;
     size_t i;
 
-    for (i = 0; json_is_string(type) && i < sizeof types / sizeof *types; i++) {
-        if (strcmp(json_string_value(type), types[i].name) == 0) {
-            *ret_type = (enum tensor_type)i;
-            return true;
+    cwm_buf_init(&name, entry->len + 1);
+    if (json_find(entry, "dtype", &value) && json_peek(&value) == '"' &&
+        json_string(&value, &name)) {
+        for (i = 0; i < sizeof types / sizeof *types && !is_known; i++) {
+            is_known = strcmp(name.data ? name.data : "", types[i].name) == 0;
+            *ret_type = is_known ? (enum tensor_type)i : *ret_type;
         }
     }
-    return false;
+    if (name.failed != CWM_OK) {
+        entry->failed = name.failed;
+    }
+    cwm_buf_release(&name);
+    return is_known;
 }
 
 /* The shape, and how many bytes it asks for. */
-static bool read_shape(const json_t *shape, struct tensor *t)
+static bool read_shape(struct json_in *entry, struct tensor *t)
 {
+    struct json_in shape;
     size_t n = 1;
-    size_t i;
 
-    if (!json_is_array(shape) || json_array_size(shape) > TENSOR_MAX_DIMS) {
+    if (!json_find(entry, "shape", &shape) || !json_open(&shape, '[')) {
         return false;
     }
-    t->n_dims = (uint32_t)json_array_size(shape);
-    for (i = 0; i < t->n_dims; i++) {
-        const json_t *dim = json_array_get(shape, i);
-
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0) {
+    for (bool first = true; json_more(&shape, ']', first); first = false) {
+        if (t->n_dims == TENSOR_MAX_DIMS ||
+            !json_count(&shape, &t->dims[t->n_dims]) ||
+            __builtin_mul_overflow(n, t->dims[t->n_dims], &n)) {
             return false;
         }
-        t->dims[i] = (uint64_t)json_integer_value(dim);
-        if (__builtin_mul_overflow(n, t->dims[i], &n)) {
-            return false;
-        }
+        t->n_dims++;
     }
     t->n_values = n;
     return !__builtin_mul_overflow(n, types[t->type].n_bytes, &t->n_bytes);
 }
 
-static bool read_offsets(const json_t *offsets, uint64_t *ret_begin,
+static bool read_offsets(struct json_in *entry, uint64_t *ret_begin,
                          uint64_t *ret_end)
 {
-    const json_t *begin = json_array_get(offsets, 0);
-    const json_t *end = json_array_get(offsets, 1);
+    struct json_in offsets;
 
-    if (json_array_size(offsets) != 2 || !json_is_integer(begin) ||
-        !json_is_integer(end) || json_integer_value(begin) < 0 ||
-        json_integer_value(end) < json_integer_value(begin)) {
-        return false;
-    }
-    *ret_begin = (uint64_t)json_integer_value(begin);
-    *ret_end = (uint64_t)json_integer_value(end);
-    return true;
+    return json_find(entry, "data_offsets", &offsets) &&
+           json_open(&offsets, '[') && json_more(&offsets, ']', true) &&
+           json_count(&offsets, ret_begin) && json_more(&offsets, ']', false) &&
+           json_count(&offsets, ret_end) && !json_more(&offsets, ']', false) &&
+           offsets.failed == CWM_OK && *ret_begin <= *ret_end;
 }
 
-static enum cwm_rc read_tensor(const char *name, const json_t *entry,
+static enum cwm_rc read_tensor(const char *name, struct json_in *entry,
                                const uint8_t *values, size_t n_bytes,
                                struct tensor *t, struct cwm_err *err)
 {
@@ -112,10 +112,10 @@ static enum cwm_rc read_tensor(const char *name, const json_t *entry,
     if (!read_type(entry, &t->type)) {
         return not_a_tensor(name, "its dtype is none of F32, F16, BF16", err);
     }
-    if (!read_shape(json_object_get(entry, "shape"), t)) {
+    if (!read_shape(entry, t)) {
         return not_a_tensor(name, "its shape is none", err);
     }
-    if (!read_offsets(json_object_get(entry, "data_offsets"), &begin, &end)) {
+    if (!read_offsets(entry, &begin, &end)) {
         return not_a_tensor(name, "its data_offsets are none", err);
     }
     if (end > n_bytes) {
@@ -142,28 +142,24 @@ static int by_place(const void *a, const void *b)
     return (x->n_bytes > y->n_bytes) - (x->n_bytes < y->n_bytes);
 }
 
-static enum cwm_rc read_tensors(struct safetensors *f, const uint8_t *values,
-                                size_t n_bytes, struct cwm_err *err)
+static int by_name(const void *a, const void *b)
 {
-    const char *name;
-    json_t *entry;
-    enum cwm_rc rc = CWM_OK;
+    const struct tensor *x = a;
+    const struct tensor *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+/* No name twice, no value in two tensors; they end in the file's order. */
+static enum cwm_rc check_places(struct safetensors *f, struct cwm_err *err)
+{
     size_t i;
 
-    f->tensors = cwm_calloc(json_object_size(f->header), sizeof *f->tensors);
-    if (!f->tensors) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not hold the tensors' names");
-    }
-    json_object_foreach(f->header, name, entry)
-    {
-        if (strcmp(name, "__metadata__") == 0) {
-            continue;
+    qsort(f->tensors, f->n, sizeof *f->tensors, by_name);
+    for (i = 1; i < f->n; i++) {
+        if (strcmp(f->tensors[i - 1].name, f->tensors[i].name) == 0) {
+            return not_a_tensor(f->tensors[i].name, "it is there twice", err);
         }
-        rc = read_tensor(name, entry, values, n_bytes, &f->tensors[f->n], err);
-        if (rc != CWM_OK) {
-            return rc;
-        }
-        f->n++;
     }
     qsort(f->tensors, f->n, sizeof *f->tensors, by_place);
     for (i = 1; i < f->n; i++) {
@@ -174,6 +170,57 @@ static enum cwm_rc read_tensors(struct safetensors *f, const uint8_t *values,
         }
     }
     return CWM_OK;
+}
+
+/* All members' names, one behind the other, and how many there are. */
+static bool read_names(struct json_in header, struct cwm_buf *names,
+                       size_t *ret_n)
+{
+    size_t n = 0;
+
+    json_open(&header, '{');
+    for (bool first = true; json_more(&header, '}', first); first = false) {
+        size_t begin = names->len;
+
+        if (!json_key(&header, names) || cwm_buf_addc(names, '\0') != CWM_OK ||
+            strlen(names->data + begin) != names->len - begin - 1) {
+            return false;
+        }
+        json_skip(&header);
+        n++;
+    }
+    *ret_n = n;
+    return header.failed == CWM_OK;
+}
+
+static enum cwm_rc read_tensors(struct safetensors *f, struct json_in header,
+                                const uint8_t *values, size_t n_bytes,
+                                struct cwm_err *err)
+{
+    const char *name = f->names.data;
+    enum cwm_rc rc;
+
+    json_open(&header, '{');
+    for (bool first = true; json_more(&header, '}', first); first = false) {
+        struct json_in entry;
+
+        json_key(&header, NULL);
+        entry = header;
+        if (strcmp(name, "__metadata__") != 0) {
+            rc = read_tensor(name, &entry, values, n_bytes, &f->tensors[f->n],
+                             err);
+            if (rc != CWM_OK) {
+                return entry.failed == CWM_NOMEM
+                           ? CWM_FAIL(err, CWM_NOMEM,
+                                      "could not hold a tensor's type")
+                           : rc;
+            }
+            f->n++;
+        }
+        name += strlen(name) + 1;
+        json_skip(&header);
+    }
+    return check_places(f, err);
 }
 
 /* ---- the file -------------------------------------------------------------
@@ -193,7 +240,8 @@ static uint64_t get_u64le(const uint8_t *p)
 static enum cwm_rc read_header(struct safetensors *f, const uint8_t *data,
                                size_t len, struct cwm_err *err)
 {
-    json_error_t problem;
+    struct json_in header;
+    size_t n_members;
     uint64_t n;
 
     if (len < LENGTH_BYTES) {
@@ -207,19 +255,33 @@ static enum cwm_rc read_header(struct safetensors *f, const uint8_t *data,
                         "bytes, the file %zu",
                         (unsigned long long)n, len);
     }
-    f->header = json_loadb((const char *)data + LENGTH_BYTES, (size_t)n,
-                           JSON_REJECT_DUPLICATES, &problem);
-    if (!f->header) {
+    header = (struct json_in){.text = (const char *)data + LENGTH_BYTES,
+                              .len = (size_t)n};
+    if (!json_whole(&header)) {
         return CWM_FAIL(err, CWM_FORMAT,
-                        "could not read the safetensors file's header: %s",
-                        problem.text);
+                        "could not read the safetensors file's header: it "
+                        "breaks JSON's grammar at byte %zu",
+                        header.at);
     }
-    if (!json_is_object(f->header)) {
+    if (json_peek(&header) != '{') {
         return CWM_FAIL(err, CWM_FORMAT,
                         "cannot use the safetensors file: its header is no "
                         "object");
     }
-    return read_tensors(f, data + LENGTH_BYTES + n,
+    cwm_buf_init(&f->names, (size_t)n + 1);
+    if (!read_names(header, &f->names, &n_members)) {
+        return f->names.failed != CWM_OK
+                   ? cwm_buf_check(&f->names, "the tensors' names", err)
+                   : CWM_FAIL(err, CWM_FORMAT,
+                              "cannot use the safetensors file: a tensor's "
+                              "name holds a zero");
+    }
+    f->tensors = cwm_calloc(n_members, sizeof *f->tensors);
+    if (!f->tensors) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu tensors",
+                        n_members);
+    }
+    return read_tensors(f, header, data + LENGTH_BYTES + n,
                         len - LENGTH_BYTES - (size_t)n, err);
 }
 
@@ -292,7 +354,7 @@ void safetensors_close(struct safetensors *file)
         return;
     }
     cwm_free(file->tensors);
-    json_decref(file->header);
+    cwm_buf_release(&file->names);
     if (file->map) {
         munmap(file->map, file->map_len);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tokenizer.c -- the vocabulary: its making, look-ups, decoding. */
+/* tokenizer.c -- the making of a vocabulary. */
 #include "cwm/model/tokenizer.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 #include "cwm/model/tokenizer_internal.h"
+#include "cwm/model/tokenizer_pcre.h"
 
 /* All tokens' bytes: they come from a file of limited size. */
 #define MAX_TOKENS_BYTES TOKENIZER_MAX_FILE_BYTES
@@ -18,41 +19,6 @@
 const char tokenizer__llama3_pattern[] =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
     "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-/* ---- lists of ids ------------------------------------------------------- */
-
-void token_ids_release(struct token_ids *ids)
-{
-    cwm_free(ids->ids);
-    memset(ids, 0, sizeof *ids);
-}
-
-static enum cwm_rc ids_grow(struct token_ids *ids, struct cwm_err *err)
-{
-    size_t capacity = ids->capacity ? ids->capacity * 2 : 256;
-    uint32_t *grown = cwm_realloc(ids->ids, capacity, sizeof *grown);
-
-    if (!grown) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu tokens", capacity);
-    }
-    ids->ids = grown;
-    ids->capacity = capacity;
-    return CWM_OK;
-}
-
-enum cwm_rc token_ids_add(struct token_ids *ids, uint32_t id,
-                          struct cwm_err *err)
-{
-    if (ids->n == ids->capacity) {
-        enum cwm_rc rc = ids_grow(ids, err);
-
-        if (rc != CWM_OK) {
-            return rc;
-        }
-    }
-    ids->ids[ids->n++] = id;
-    return CWM_OK;
-}
 
 /* ---- the byte-level alphabet -------------------------------------------- */
 
@@ -516,6 +482,15 @@ enum cwm_rc tokenizer__finish(struct tokenizer *t, struct cwm_err *err)
     return rc;
 }
 
+/* ---- special tokens ----------------------------------------------------- */
+
+bool tokenizer_special(const struct tokenizer *t, const char *text, size_t len,
+                       uint32_t *ret_id)
+{
+    return tokenizer__find(t, &t->special, text, len,
+                           tokenizer__hash(text, len), ret_id);
+}
+
 /* ---- files -------------------------------------------------------------- */
 
 enum cwm_rc tokenizer_parse(const char *data, size_t len,
@@ -569,66 +544,4 @@ enum cwm_rc tokenizer_load(const char *path, struct tokenizer **ret_tokenizer,
     }
     cwm_buf_release(&data);
     return rc;
-}
-
-/* ---- look-ups and decoding ---------------------------------------------- */
-
-uint32_t tokenizer_n_ids(const struct tokenizer *t)
-{
-    return t->n_ids;
-}
-
-uint32_t tokenizer_n_text(const struct tokenizer *t)
-{
-    return t->n_text;
-}
-
-uint32_t tokenizer_n_special(const struct tokenizer *t)
-{
-    return t->n_special;
-}
-
-uint64_t tokenizer_hash(const struct tokenizer *t)
-{
-    return t->hash;
-}
-
-bool tokenizer_special(const struct tokenizer *t, const char *text, size_t len,
-                       uint32_t *ret_id)
-{
-    return tokenizer__find(t, &t->special, text, len,
-                           tokenizer__hash(text, len), ret_id);
-}
-
-bool tokenizer_token(const struct tokenizer *t, uint32_t id,
-                     const char **ret_bytes, size_t *ret_len,
-                     bool *ret_is_special)
-{
-    if (id >= t->n_ids || t->tokens[id].kind == TOKEN_NONE) {
-        return false;
-    }
-    *ret_bytes = t->bytes.data + t->tokens[id].offset;
-    *ret_len = t->tokens[id].len;
-    *ret_is_special = t->tokens[id].kind == TOKEN_SPECIAL;
-    return true;
-}
-
-enum cwm_rc tokenizer_decode(const struct tokenizer *t, const uint32_t *ids,
-                             size_t n, struct cwm_buf *out, struct cwm_err *err)
-{
-    const char *bytes;
-    size_t len;
-    bool is_special;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        if (!tokenizer_token(t, ids[i], &bytes, &len, &is_special)) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot decode the id %u: no token has it", ids[i]);
-        }
-        if (cwm_buf_add(out, bytes, len) != CWM_OK) {
-            return cwm_buf_check(out, "the decoded text", err);
-        }
-    }
-    return CWM_OK;
 }

@@ -12,6 +12,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/utf8.h"
 #include "cwm/model/tokenizer_internal.h"
+#include "cwm/model/tokenizer_pcre.h"
 
 enum {
     /* 256 KB an encoder: fits the second-level cache beside the tables. */

@@ -9,9 +9,6 @@
 #ifndef CWM_MODEL_TOKENIZER_INTERNAL_H
 #define CWM_MODEL_TOKENIZER_INTERNAL_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "cwm/model/bpe_merge.h"
 #include "cwm/model/tokenizer.h"
 
@@ -51,8 +48,8 @@ struct token_map {
 struct tokenizer_split {
     char *pattern; /* owned; as the file has it */
     size_t len;
-    pcre2_code *code; /* owned */
-    bool has_jit;     /* else it is interpreted */
+    struct pcre2_real_code_8 *code; /* owned; tokenizer_pcre.h's pcre2_code */
+    bool has_jit;                   /* else it is interpreted */
 };
 
 struct tokenizer {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trace_vocab.c -- see trace_vocab.h. */
+/* trace_vocab.c -- the making of a vocabulary: see trace_vocab.h. */
 #include "cwm/model/trace_vocab.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/sample.h"
+#include "cwm/model/trace_vocab_internal.h"
 
 /*
  * The states.  The ones inside a string stand three times: in a name, in a
@@ -41,6 +42,7 @@ enum {
     IN_TEXT = IN_VALUE + N_IN,
     N_STATES = IN_TEXT + N_IN
 };
+_Static_assert((int)N_STATES == (int)TRACE_N_JSON, "as many as are kept");
 
 static const char *const token_texts[] = {
 #define TRACE_TOKEN_TEXT(id, text) text,
@@ -48,18 +50,9 @@ static const char *const token_texts[] = {
 #undef TRACE_TOKEN_TEXT
 };
 
-struct trace_vocab {
-    const struct tokenizer *t; /* borrowed */
-    size_t n_words;
-    size_t n_mask; /* uint64_t of a mask */
-    uint32_t ids[TRACE_N_TOKENS];
-    uint8_t next[N_STATES][256];
-    uint64_t *masks; /* owned; [N_STATES][n_mask] */
-};
-
 /* ---- the automaton ------------------------------------------------------- */
 
-typedef uint8_t table[N_STATES][256];
+typedef uint8_t table[TRACE_N_JSON][256];
 
 static void on(table next, int from, const char *bytes, int to)
 {
@@ -212,7 +205,7 @@ static enum cwm_rc make_masks(struct trace_vocab *v, struct cwm_err *err)
     size_t n;
     int i;
 
-    v->masks = cwm_calloc(N_STATES, v->n_mask * sizeof *v->masks);
+    v->masks = cwm_calloc(TRACE_N_JSON, v->n_mask * sizeof *v->masks);
     if (!words || !v->masks) {
         rc = CWM_FAIL(err, CWM_NOMEM, "could not hold the vocabulary's masks");
         goto out;
@@ -223,7 +216,7 @@ static enum cwm_rc make_masks(struct trace_vocab *v, struct cwm_err *err)
         rc = CWM_FAIL(err, CWM_NOMEM, "could not hold the vocabulary's masks");
         goto out;
     }
-    for (i = TRACE_JSON_OBJECT; i < N_STATES; i++) {
+    for (i = TRACE_JSON_OBJECT; i < TRACE_N_JSON; i++) {
         make_mask(v, i, words, n, states, v->masks + (size_t)i * v->n_mask);
     }
 out:
@@ -287,52 +280,4 @@ void trace_vocab_free(struct trace_vocab *v)
         cwm_free(v->masks);
         cwm_free(v);
     }
-}
-
-const struct tokenizer *trace_vocab_tokenizer(const struct trace_vocab *v)
-{
-    return v->t;
-}
-
-size_t trace_vocab_n_words(const struct trace_vocab *v)
-{
-    return v->n_words;
-}
-
-uint32_t trace_vocab_id(const struct trace_vocab *v, enum trace_token token)
-{
-    return v->ids[token];
-}
-
-enum trace_token trace_vocab_token(const struct trace_vocab *v, uint32_t id)
-{
-    int i = 0;
-
-    while (i < TRACE_N_TOKENS && v->ids[i] != id) {
-        i++;
-    }
-    return (enum trace_token)i;
-}
-
-trace_json trace_vocab_step(const struct trace_vocab *v, trace_json at,
-                            uint32_t id)
-{
-    const char *bytes;
-    bool is_special;
-    size_t len;
-    size_t i;
-
-    if (!tokenizer_token(v->t, id, &bytes, &len, &is_special) || is_special ||
-        len == 0) {
-        return TRACE_JSON_DEAD;
-    }
-    for (i = 0; i < len && at != TRACE_JSON_DEAD; i++) {
-        at = v->next[at][(unsigned char)bytes[i]];
-    }
-    return at;
-}
-
-const uint64_t *trace_vocab_mask(const struct trace_vocab *v, trace_json at)
-{
-    return v->masks + at * v->n_mask;
 }

@@ -2,7 +2,6 @@
 /* weights.c -- one safetensors file, or an index and its files. */
 #include "cwm/model/weights.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,16 +9,16 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
+#include "cwm/base/json_in.h"
 
 enum { MAX_PATH_BYTES = 4096, MAX_INDEX_BYTES = 64 << 20, MAX_FILES = 4096 };
 
 struct part {
-    const char *name;         /* borrowed from the index, or static */
+    char *name;               /* owned */
     struct safetensors *file; /* owned */
 };
 
 struct weights {
-    json_t *index; /* owned; NULL where there is one file */
     struct part parts[MAX_FILES];
     size_t n_parts;
 };
@@ -39,6 +38,7 @@ static enum cwm_rc path_in(const char *folder, const char *name,
 static enum cwm_rc open_part(struct weights *w, const char *folder,
                              const char *name, struct cwm_err *err)
 {
+    struct part *part = &w->parts[w->n_parts];
     char path[MAX_PATH_BYTES];
     enum cwm_rc rc;
 
@@ -47,13 +47,15 @@ static enum cwm_rc open_part(struct weights *w, const char *folder,
                         MAX_FILES);
     }
     rc = path_in(folder, name, path, err);
-    if (rc == CWM_OK) {
-        rc = safetensors_open(path, &w->parts[w->n_parts].file, err);
+    if (rc != CWM_OK) {
+        return rc;
     }
-    if (rc == CWM_OK) {
-        w->parts[w->n_parts++].name = name;
+    part->name = cwm_strdup(name);
+    if (!part->name) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a file's name");
     }
-    return rc;
+    w->n_parts++; /* from here on weights_close() sees to it */
+    return safetensors_open(path, &part->file, err);
 }
 
 static const struct part *find_part(const struct weights *w, const char *name)
@@ -75,51 +77,75 @@ static bool is_plain(const char *name)
            strcmp(name, "..") != 0;
 }
 
-/* Open the files that the map names; each tensor is where it is said to be. */
-static enum cwm_rc open_mapped(struct weights *w, const char *folder,
+/* The file `name`, opened if it is not yet, must hold the tensor. */
+static enum cwm_rc find_mapped(struct weights *w, const char *folder,
+                               const char *tensor, const char *name,
                                struct cwm_err *err)
 {
-    json_t *map = json_object_get(w->index, "weight_map");
-    const char *tensor;
-    json_t *value;
+    const struct part *part = find_part(w, name);
+    enum cwm_rc rc = CWM_OK;
 
-    if (json_object_size(map) == 0) {
-        return CWM_FAIL(err, CWM_FORMAT, "there is no \"weight_map\"");
+    if (!is_plain(name)) {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the file of the tensor '%.120s': it is "
+                        "no plain name",
+                        tensor);
     }
-    json_object_foreach(map, tensor, value)
-    {
-        const char *name =
-            json_is_string(value) ? json_string_value(value) : "";
-        const struct part *part = find_part(w, name);
-
-        if (!is_plain(name)) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot use the file of the tensor '%.120s': it is "
-                            "no plain name",
-                            tensor);
-        }
-        if (!part) {
-            enum cwm_rc rc = open_part(w, folder, name, err);
-
-            if (rc != CWM_OK) {
-                return rc;
-            }
-            part = &w->parts[w->n_parts - 1];
-        }
-        if (!safetensors_find(part->file, tensor)) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot find the tensor '%.120s' in '%.120s'",
-                            tensor, name);
-        }
+    if (!part) {
+        rc = open_part(w, folder, name, err);
+        part = &w->parts[w->n_parts - 1];
     }
-    return CWM_OK;
+    if (rc == CWM_OK && !safetensors_find(part->file, tensor)) {
+        rc = CWM_FAIL(err, CWM_FORMAT,
+                      "cannot find the tensor '%.120s' in '%.120s'", tensor,
+                      name);
+    }
+    return rc;
+}
+
+/* Open the files that the map names; each tensor is where it is said to be. */
+static enum cwm_rc open_mapped(struct weights *w, const char *folder,
+                               struct json_in map, struct cwm_err *err)
+{
+    enum cwm_rc rc = CWM_OK;
+    struct cwm_buf text; /* the tensor's name and the file's, each with a NUL */
+    size_t n = 0;
+
+    cwm_buf_init(&text, MAX_INDEX_BYTES);
+    json_open(&map, '{');
+    for (bool first = true; rc == CWM_OK && json_more(&map, '}', first);
+         first = false) {
+        size_t n_tensor;
+
+        cwm_buf_clear(&text);
+        json_key(&map, &text);
+        cwm_buf_addc(&text, '\0');
+        n_tensor = text.len;
+        if (json_peek(&map) == '"') {
+            json_string(&map, &text);
+        } else {
+            json_skip(&map); /* and no name is no plain one */
+        }
+        cwm_buf_addc(&text, '\0');
+        rc = cwm_buf_check(&text, "an entry of \"weight_map\"", err);
+        if (rc == CWM_OK) {
+            rc = find_mapped(w, folder, text.data, text.data + n_tensor, err);
+        }
+        n++;
+    }
+    cwm_buf_release(&text);
+    if (rc == CWM_OK && n == 0) {
+        rc = CWM_FAIL(err, CWM_FORMAT, "\"weight_map\" is empty");
+    }
+    return rc;
 }
 
 static enum cwm_rc open_index(struct weights *w, const char *folder,
                               const char *path, struct cwm_err *err)
 {
+    struct json_in index;
+    struct json_in map;
     struct cwm_buf json;
-    json_error_t problem;
     enum cwm_rc rc;
 
     cwm_buf_init(&json, MAX_INDEX_BYTES);
@@ -127,13 +153,19 @@ static enum cwm_rc open_index(struct weights *w, const char *folder,
     if (rc != CWM_OK) {
         goto out;
     }
-    w->index = json_loadb(json.data ? json.data : "", json.len,
-                          JSON_REJECT_DUPLICATES, &problem);
-    if (!w->index) {
-        rc = CWM_FAIL(err, CWM_FORMAT, "could not read the JSON, line %d: %s",
-                      problem.line, problem.text);
+    index =
+        (struct json_in){.text = json.data ? json.data : "", .len = json.len};
+    if (!json_whole(&index)) {
+        rc = CWM_FAIL(err, CWM_FORMAT,
+                      "could not read the JSON: line %zu breaks its grammar",
+                      json_line(&index));
+    } else if (json_find(&index, "weight_map", &map) &&
+               json_peek(&map) == '{') {
+        rc = open_mapped(w, folder, map, err);
     } else {
-        rc = open_mapped(w, folder, err);
+        rc = index.failed == CWM_NOMEM
+                 ? CWM_FAIL(err, CWM_NOMEM, "could not hold a name")
+                 : CWM_FAIL(err, CWM_FORMAT, "there is no \"weight_map\"");
     }
     if (rc != CWM_OK) {
         cwm_err_context(err, "%s", path);
@@ -185,8 +217,8 @@ void weights_close(struct weights *w)
     }
     for (i = 0; i < w->n_parts; i++) {
         safetensors_close(w->parts[i].file);
+        cwm_free(w->parts[i].name);
     }
-    json_decref(w->index);
     cwm_free(w);
 }
 

@@ -105,7 +105,14 @@ static void config__refuses_what_it_would_get_wrong(void **state)
 {
     (void)state;
     refuse("", "could not read the model's config");
-    refuse("[]", "cannot use a model of the type ''");
+    refuse("[]", "it is no object");
+    refuse("{}", "cannot use a model of the type ''");
+    refuse("{\n\"model_type\":\"cwm\",\n\"a\":}", "line 3 breaks JSON's");
+    refuse("{\"model_type\":\"cwm\",\"model_type\":\"cwm\"}",
+           "repeats a member");
+    refuse("{\"model_type\":\"cwm\"," SIZES ",\"rope_scaling\":"
+           "{\"rope_type\":\"llama3\",\"rope_type\":\"llama3\"}}",
+           "repeats a member");
     refuse("{\"model_type\":\"gpt2\"," SIZES "}", "'gpt2'");
     refuse("{\"model_type\":\"cwm\"}", "\"num_hidden_layers\" is no number");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"attention_bias\":true}",

@@ -143,9 +143,12 @@ static void safetensors__refuses_a_header_that_is_none(void **state)
                      CWM_FORMAT);
     refuse("{" ENTRY("x", "F32", "[0]", "[0,0]") "," ENTRY("x", "F32", "[0]",
                                                            "[0,0]") "}",
-           0,
-           "could not read the safetensors file's header: duplicate object "
-           "key near '\"x\"'");
+           0, "cannot use the tensor 'x': it is there twice");
+    refuse("{\"x\\u0000y\":{}}", 0,
+           "cannot use the safetensors file: a tensor's name holds a zero");
+    refuse("{\"x\":[1,]}", 0,
+           "could not read the safetensors file's header: it breaks JSON's "
+           "grammar at byte 8");
 }
 
 static void safetensors__gives_every_kind_as_fp32(void **state)
@@ -299,7 +302,7 @@ static void safetensors__no_memory_is_an_ordinary_error(void **state)
     uint8_t *file = make("{" ENTRY("x", "BF16", "[1]", "[0,2]") "}", 2, &len);
 
     (void)state;
-    for (nth = 1; nth <= 2; nth++) {
+    for (nth = 1; nth <= 4; nth++) {
         cwm_alloc_fail_nth(nth, 0);
         assert_int_equal(safetensors_parse(file, len, &f, NULL), CWM_NOMEM);
         cwm_alloc_fail_nth(0, 0);
