@@ -113,6 +113,9 @@ enum trace_end_reason {
         10, /* the module level raised before the entry was called */
     TRACE_END_MEMORY = 11,   /* left by a MemoryError that no `raise` made */
     TRACE_END_INTERNAL = 12, /* the tracer itself failed; detail says how */
+    /* What texts of values may cost is used up.  That is counted, not
+     * measured: the same program ends at the same frame on every machine. */
+    TRACE_END_TEXT_LIMIT = 13,
 };
 
 /* ---- reading (host) ---- */

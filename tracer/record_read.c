@@ -489,7 +489,7 @@ static void read_end(struct trace_reader *r)
     uint8_t reason = record__get_u8(&r->in);
     uint8_t flags = record__get_u8(&r->in);
 
-    if (reason == TRACE_END_NONE || reason > TRACE_END_INTERNAL) {
+    if (reason == TRACE_END_NONE || reason > TRACE_END_TEXT_LIMIT) {
         record__damage(&r->in, "there is no reason %u", reason);
     }
     check_flags(r, flags,

@@ -48,6 +48,7 @@ enum cwm_rc trace_request_write(const struct trace_request *request,
     add_u64le(out, r->max_output_bytes);
     add_u64le(out, r->entry_line);
     add_u64le(out, r->traced);
+    add_u64le(out, r->max_text_events);
     add_text(out, r->source ? r->source : "", r->source ? r->source_len : 0);
     add_text(out, r->compiled, r->compiled_len);
     add_text(out, r->entry ? r->entry : "", r->entry ? r->entry_len : 0);
@@ -106,6 +107,7 @@ enum cwm_rc trace_request_read(const uint8_t *data, size_t len,
     r.max_output_bytes = take_u64le(&c);
     r.entry_line = take_u64le(&c);
     r.traced = take_u64le(&c);
+    r.max_text_events = take_u64le(&c);
     r.source = take_text(&c, &r.source_len);
     r.compiled = take_text(&c, &r.compiled_len);
     r.entry = take_text(&c, &r.entry_len);

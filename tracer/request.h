@@ -24,6 +24,9 @@ struct trace_request {
     uint64_t max_output_bytes;
     uint64_t entry_line; /* of the entry's `def` keyword; 0: script */
     uint64_t traced;     /* 0: run the same way, record only the END */
+    /* What the texts may cost that only the program's own code can tell, in
+     * events of Python code (tracer/worker/contain.h); 0: any. */
+    uint64_t max_text_events;
     /* source is UTF-8, no BOM, LF line ends, no NUL. Texts: borrowed. */
     const char *source;
     size_t source_len;

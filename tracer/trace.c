@@ -27,7 +27,12 @@ enum {
     MAX_OPEN_FILES = 256,
     /* Inodes: bounds the memory that empty files cost the kernel. */
     MAX_FILES = 4096,
-    MAX_DETAIL_BYTES = 4096
+    MAX_DETAIL_BYTES = 4096,
+    /* For texts that only the program's own code can tell: a quarter of the
+     * time or less, since such an event takes some 0.1 us and a ms has 10,000
+     * of them.  So what is counted ends a run before what is measured does,
+     * on a machine four times as slow or as busy, too. */
+    TEXT_EVENTS_PER_MS = 2500
 };
 
 struct tracer {
@@ -285,6 +290,7 @@ static enum cwm_rc write_request(struct tracer *t, const struct plan *plan,
         .max_output_bytes = limits->max_output_bytes,
         .entry_line = plan->entry_line,
         .traced = plan->traced && !t->plain,
+        .max_text_events = limits->timeout_ms * TEXT_EVENTS_PER_MS,
         .entry = plan->entry ? plan->entry : "",
         .args = plan->args,
     };
@@ -438,6 +444,9 @@ static enum trace_verdict judge_end(struct tracer *t,
         return TRACE_VERDICT_BAD_ARGS;
     case TRACE_END_MEMORY:
         return TRACE_VERDICT_MEMORY;
+    case TRACE_END_TEXT_LIMIT:
+        set_detail(t, "texts of values", strlen("texts of values"));
+        return TRACE_VERDICT_TIMEOUT;
     case TRACE_END_INTERNAL:
         result->tracer_failed = true;
         return TRACE_VERDICT_CRASH;

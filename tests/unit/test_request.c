@@ -23,6 +23,7 @@ static struct trace_request example(void)
         .max_output_bytes = 5,
         .entry_line = 6,
         .traced = 1,
+        .max_text_events = 7,
         .source = source,
         .source_len = sizeof(source) - 1,
         .entry = "f",
@@ -57,6 +58,7 @@ static void request__comes_back_as_it_was(void **state)
         assert_int_equal(back.max_output_bytes, 5);
         assert_int_equal(back.entry_line, 6);
         assert_int_equal(back.traced, 1);
+        assert_int_equal(back.max_text_events, 7);
         assert_int_equal(back.source_len, r.source_len);
         assert_memory_equal(back.source, source, r.source_len);
         assert_int_equal(back.entry_len, 1);

@@ -9,7 +9,9 @@
  * whatever else the code did is lost with the process.
  *
  * What it may do is bounded by a count of events (the same on every machine),
- * and by CPU time as a last resort.
+ * and by CPU time as a last resort.  So is what all those of a run may do: a
+ * program whose every line needs many of them ends at the same frame wherever
+ * it runs, long before its time is up.
  */
 #ifndef TRACER_WORKER_CONTAIN_H
 #define TRACER_WORKER_CONTAIN_H
@@ -18,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct contain; /* opaque: contain.c */
 struct value_writer;
@@ -27,6 +30,14 @@ struct contain *contain_new(size_t max_value_bytes);
 void contain_free(struct contain *c); /* NULL is fine */
 /* As value_writer_renew(). */
 bool contain_renew(struct contain *c, size_t max_value_bytes);
+
+/*
+ * What the scratch processes of a run may cost together, in events: their own
+ * and a fixed number for each.  on_end(ctx) is called when that is used up; it
+ * does not return.  Without a budget there is no end.
+ */
+void contain_set_budget(struct contain *c, uint64_t max_events,
+                        void (*on_end)(void *ctx), void *ctx);
 
 /*
  * During a walk: an object that cannot be written from memory.  Outside a

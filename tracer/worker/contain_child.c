@@ -14,7 +14,7 @@
 /* One scratch process, one count: a trace function's argument must be an
  * object, and there is no other way to hand it anything. */
 static struct {
-    uint64_t events_left;
+    volatile uint64_t *events_left; /* borrowed */
     void (*on_end)(void *ctx);
     void *ctx;
 } budget;
@@ -26,10 +26,10 @@ static int count_event(PyObject *self, PyFrameObject *frame, int what,
     (void)frame;
     (void)what;
     (void)arg;
-    if (budget.events_left == 0) {
+    if (*budget.events_left == 0) {
         budget.on_end(budget.ctx);
     }
-    budget.events_left--;
+    --*budget.events_left;
     return 0;
 }
 
@@ -74,14 +74,14 @@ static void forget_open_reprs(void)
     }
 }
 
-void contain_child_prepare(uint64_t max_events, void (*on_end)(void *ctx),
-                           void *ctx)
+void contain_child_prepare(volatile uint64_t *events_left,
+                           void (*on_end)(void *ctx), void *ctx)
 {
     PyThreadState *tstate = PyThreadState_Get();
 
     PyErr_Clear();
     stop_collector();
-    budget.events_left = max_events;
+    budget.events_left = events_left;
     budget.on_end = on_end;
     budget.ctx = ctx;
     /* The renderer is called from a trace function, where tracing is off. */

@@ -12,10 +12,10 @@
 
 /*
  * First thing in the scratch process.  From now on on_end(ctx) is called when
- * more than max_events lines, calls and returns of Python code were run; it
- * does not return.
+ * more than *events_left lines, calls and returns of Python code were run; it
+ * does not return.  *events_left is counted down.
  */
-void contain_child_prepare(uint64_t max_events, void (*on_end)(void *ctx),
-                           void *ctx);
+void contain_child_prepare(volatile uint64_t *events_left,
+                           void (*on_end)(void *ctx), void *ctx);
 
 #endif /* TRACER_WORKER_CONTAIN_CHILD_H */

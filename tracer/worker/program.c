@@ -61,6 +61,11 @@ static PyObject *compile_text(const char *text, size_t len, PyObject *filename,
     return code;
 }
 
+static void stop_over_texts(void *records)
+{
+    hook_stop(records, TRACE_END_TEXT_LIMIT);
+}
+
 static bool prepare(struct run *run)
 {
     const struct trace_request *request = run->request;
@@ -70,6 +75,9 @@ static bool prepare(struct run *run)
         return false;
     value_writer_set_program(run->values, request->source, request->source_len,
                              run->filename);
+    if (request->max_text_events > 0)
+        value_writer_set_budget(run->values, request->max_text_events,
+                                stop_over_texts, &run->records);
     write_source(request);
     PyObject *module = PyImport_AddModule("__main__"); /* borrowed */
     if (!module)

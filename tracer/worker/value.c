@@ -498,6 +498,12 @@ void value_writer_set_program(struct value_writer *w, const char *source,
     pure_repr_set_program(w->pure_repr, source, source_len, filename);
 }
 
+void value_writer_set_budget(struct value_writer *w, uint64_t max_events,
+                             void (*on_end)(void *ctx), void *ctx)
+{
+    contain_set_budget(w->contain, max_events, on_end, ctx);
+}
+
 /* ---- one value ---- */
 
 void value_start(struct value_writer *w, uint8_t *dst)

@@ -63,6 +63,10 @@ bool value_writer_renew(struct value_writer *w, size_t max_value_bytes);
 void value_writer_set_program(struct value_writer *w, const char *source,
                               size_t source_len, PyObject *filename);
 
+/* As contain_set_budget(): for values that need a scratch process. */
+void value_writer_set_budget(struct value_writer *w, uint64_t max_events,
+                             void (*on_end)(void *ctx), void *ctx);
+
 /*
  * Write the text of `value` (borrowed) to dst[0..capacity).  capacity must be
  * at least max_value_bytes + 4.  Returns its length; *ret_cut tells whether it

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A repr() that does not end on one line of the program is tried again on the
-# next; a type whose reprs never end is given up in the end.
+# next; a type whose reprs never end is given up in the end.  What the texts of
+# a run cost together is counted: it ends at the same frame each time.
 cat >ring.py <<'PYTHON'
 class Node:
     def __init__(self, data):
@@ -45,4 +46,24 @@ def f():
         pass
 PYTHON
 cwm trace hangs.py --entry f --json --timeout-ms 5000 |
+    grep -oE '"verdict": "[a-z_]*"'
+cat >many.py <<'PYTHON'
+from pprint import pformat
+
+class Node:
+    def __init__(self, value):
+        self.value = value
+    def __repr__(self):
+        return pformat({"value": self.value}, indent=1)
+
+def f(n):
+    node = Node(1)
+    for i in range(n):
+        node.value = i
+    return node
+PYTHON
+cwm trace many.py --entry f --args 100 --json --timeout-ms 400 >many.jsonl
+grep -oE '"verdict": "[a-z_]*", "detail": "[a-z ]*"|"counts": .*' many.jsonl
+cwm trace many.py --entry f --args 100 --json --timeout-ms 400 | cmp - many.jsonl
+cwm trace many.py --entry f --args 100 --json --timeout-ms 8000 |
     grep -oE '"verdict": "[a-z_]*"'
