@@ -15,6 +15,7 @@
 #ifndef SANDBOX_JAIL_H
 #define SANDBOX_JAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,6 +39,10 @@ struct jail_run {
     size_t request_len;
     uint8_t *shared; /* the shared memory, zeroed, writable */
     size_t shared_len;
+    /* Of a run that has a companion: a stream socket to it, and its pid; else
+     * -1 and 0. */
+    int companion_fd;
+    pid_t companion;
 };
 
 struct jail_callbacks {
@@ -56,6 +61,21 @@ struct jail_callbacks {
      * Untrusted code runs from here on.
      */
     int (*run)(void *ctx, const struct jail_run *run);
+    /*
+     * Asked in the child, unconfined, of its request: is it to have a
+     * companion?  NULL: never.
+     */
+    bool (*wants_companion)(void *ctx, const struct jail_run *run);
+    /*
+     * In a companion: a second process of the run, forked from the child
+     * before anything of the request was looked at but by the question above,
+     * and confined as it is.  It has neither the request nor the shared
+     * memory, can signal nobody but itself, and shares with the child `peer`,
+     * the descriptors 0, 1, 2 and the private folder.  Returns its exit
+     * status.  It dies with the run; its CPU time is the run's only once it
+     * has died, so the child watches it.
+     */
+    int (*companion)(void *ctx, int peer);
 };
 
 /*

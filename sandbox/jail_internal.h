@@ -83,8 +83,12 @@ void jail__seccomp_release(struct jail *jail);
 /* In pid 1, once: have clone() from the scratch instruction asked for. */
 int jail__seccomp_notify(void);
 int jail__seccomp_load(const struct jail_filter *filter);
-/* In a run's child, last: the filter that shuts what making a run needs. */
-int jail__seccomp_load_gate(const struct jail *jail);
+/*
+ * In a run's child, last: the filter that shuts what making a run needs.
+ * has_others: it is not alone in its pid namespace, and may signal only
+ * itself.
+ */
+int jail__seccomp_load_gate(const struct jail *jail, bool has_others);
 
 /* jail_landlock.c; -1 with errno. */
 

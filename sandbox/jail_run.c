@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -106,7 +107,9 @@ static int drop_rights(const struct jail *jail)
     return (int)syscall(SYS_capset, &head, none);
 }
 
-static int confine(struct jail *jail, const struct sandbox_limits *limits)
+/* has_others: there are processes that it must not signal. */
+static int confine(struct jail *jail, const struct sandbox_limits *limits,
+                   bool has_others)
 {
     if (jail->landlock_abi > 0) {
         if (jail__landlock_restrict(jail, RULESET_FD) < 0) {
@@ -117,7 +120,7 @@ static int confine(struct jail *jail, const struct sandbox_limits *limits)
     if (set_limits(jail, limits) < 0 || drop_rights(jail) < 0) {
         return -1;
     }
-    return jail->lists.code ? jail__seccomp_load_gate(jail) : 0;
+    return jail->lists.code ? jail__seccomp_load_gate(jail, has_others) : 0;
 }
 
 /* Descriptors 0, 1, 2, the two of our own, and nothing else. */
@@ -171,11 +174,59 @@ static void report(uint64_t value)
     close(READY_FD);
 }
 
+/*
+ * The companion: what it must not have goes before anything else.  The lists
+ * of system calls let an unconfined child fork; the gate does not.
+ */
+static _Noreturn void run_companion(struct jail *jail,
+                                    const struct jail_order *order,
+                                    const struct jail_callbacks *callbacks,
+                                    void *ctx, struct jail_run *run, int peer)
+{
+    sigset_t none;
+
+    close(READY_FD);
+    if ((run->request_len > 0 &&
+         munmap((void *)(uintptr_t)run->request, run->request_len) < 0) ||
+        (jail->shared_len > 0 && munmap(jail->shared, jail->shared_len) < 0) ||
+        confine(jail, &order->limits, true) < 0) {
+        _exit(127); /* its peer sees that it never said anything */
+    }
+    memset(run, 0, sizeof(*run));
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    _exit(callbacks->companion(ctx, peer));
+}
+
+/* -1 with errno. */
+static int start_companion(struct jail *jail, const struct jail_order *order,
+                           const struct jail_callbacks *callbacks, void *ctx,
+                           struct jail_run *run)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        return -1;
+    }
+    pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        run_companion(jail, order, callbacks, ctx, run, pair[1]);
+    }
+    close(pair[1]);
+    run->companion_fd = pair[0];
+    run->companion = pid;
+    return pid < 0 ? -1 : 0;
+}
+
 void jail__run_child(struct jail *jail, const struct jail_order *order,
                      const struct jail_callbacks *callbacks, void *ctx)
 {
     struct jail_run run = {.shared = jail->shared,
-                           .shared_len = jail->shared_len};
+                           .shared_len = jail->shared_len,
+                           .companion_fd = -1};
+    bool has_companion = false;
     sigset_t none;
 
     sigemptyset(&none);
@@ -190,7 +241,12 @@ void jail__run_child(struct jail *jail, const struct jail_order *order,
     if (callbacks->after_fork_child) {
         callbacks->after_fork_child(ctx);
     }
-    if (confine(jail, &order->limits) < 0) {
+    if (callbacks->wants_companion) {
+        has_companion = callbacks->wants_companion(ctx, &run);
+    }
+    if ((has_companion &&
+         start_companion(jail, order, callbacks, ctx, &run) < 0) ||
+        confine(jail, &order->limits, has_companion) < 0) {
         report((uint64_t)errno + 1);
         _exit(127);
     }

@@ -329,7 +329,7 @@ static const uint32_t signalling[] = {SYS_kill, SYS_tkill, SYS_tgkill,
 
 /*
  * The last filter of a run, into code[GATE_MAX_CODES]; returns its length.
- * only_pid: without a pid namespace, the only process to send signals to.
+ * only_pid: where there are others, the only process to send signals to.
  * The little-endian halves are what the offsets of LOAD() name.
  */
 static size_t write_gate(struct sock_filter *code, uint32_t only_pid)
@@ -520,11 +520,11 @@ int jail__seccomp_load(const struct jail_filter *filter)
     return load_program(0, &program);
 }
 
-int jail__seccomp_load_gate(const struct jail *jail)
+int jail__seccomp_load_gate(const struct jail *jail, bool has_others)
 {
     struct sock_filter code[GATE_MAX_CODES];
     struct sock_fprog program = {.filter = code};
-    bool alone = jail->walls[SANDBOX_WALL_PID_NS].up;
+    bool alone = jail->walls[SANDBOX_WALL_PID_NS].up && !has_others;
 
     program.len =
         (unsigned short)write_gate(code, alone ? 0 : (uint32_t)getpid());
