@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge.h -- one warm worker that runs a candidate against tests.
+ *
+ * Who decides: the tests' process (eval/worker/judge_tester.h), whose word
+ * comes through memory that the candidate's process does not have; how a run
+ * ended, its CPU time and its output are the kernel's word.
+ *
+ * Threads: one thread at a time per `struct judge`; different ones freely.
+ */
+#ifndef EVAL_JUDGE_H
+#define EVAL_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cwm/base/buf.h"
+#include "cwm/base/err.h"
+#include "eval/judge_request.h"
+#include "eval/matrix.h"
+#include "sandbox/sandbox.h"
+
+/* More tests than that a request cannot have. */
+#define JUDGE_MAX_TESTS 60000u
+
+struct judge; /* opaque */
+
+struct judge_options {
+    const char *python;     /* as struct tracer_options */
+    const char *worker_dir; /* NULL: as there */
+    uint32_t allow_missing; /* walls */
+    uint32_t memory_mb;     /* a run may add to the interpreter's */
+};
+
+/* Fails as tracer_open(). */
+enum cwm_rc judge_open(const struct judge_options *options,
+                       struct judge **ret_judge, struct cwm_err *err);
+void judge_close(struct judge *j);               /* NULL is fine */
+const char *judge_python(const struct judge *j); /* "3.11.2" */
+
+struct judge_result {
+    enum judge_state state;
+    size_t n_done;        /* tests with a verdict, from the first one on */
+    uint32_t load_cpu_us; /* of the program, before the first test */
+    uint32_t load_wall_us;
+    enum sandbox_end end; /* of the run as a whole */
+    int code;
+    uint64_t cpu_us; /* of the run, tests' process and all */
+    uint64_t wall_us;
+};
+
+/*
+ * Run a request with tests.  cells[n_tests] is filled: where the run ended
+ * before a test was reached (`n_done` and on) the cell is MATRIX_NOT_RUN, but
+ * for the test under way, which has a verdict.  A program that could not be
+ * loaded has its reason in every cell.  Fails: CWM_CANCELLED, CWM_SYSTEM,
+ * CWM_NOMEM.
+ */
+enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
+                      const volatile int *cancel, struct matrix_value *cells,
+                      struct judge_result *ret_result, struct cwm_err *err);
+
+/*
+ * Run a program that reads `input`; `output` (owned by the judge, until the
+ * next run) is what it printed.  *ret_value's cell is MATRIX_PASS when it
+ * ended by itself with status 0.
+ */
+enum cwm_rc judge_script(struct judge *j, const struct judge_text *program,
+                         const struct judge_text *input, uint64_t limit_us,
+                         uint64_t wall_factor, const volatile int *cancel,
+                         struct matrix_value *ret_value,
+                         struct judge_text *ret_output, struct cwm_err *err);
+
+#endif /* EVAL_JUDGE_H */

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: MIT */
+/* judge_tester.c -- tests run, the candidate asked, verdicts written. */
+#include "eval/worker/judge_tester.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "eval/matrix.h"
+#include "eval/worker/judge_agent.h"
+#include "eval/worker/judge_link.h"
+#include "eval/worker/judge_value.h"
+#include "tracer/worker/warm.h"
+
+#define STATUS_OURS 3
+
+/* Real time that is always given: a loaded machine lets us wait. */
+#define WALL_LEAST_US 2000000u
+
+/*
+ * What a test sees of the candidate's objects.  It compares by identity:
+ * equality would be the candidate's word.  Names with two underscores are not
+ * asked for: Python itself looks for many on any object.
+ */
+static const char remote_text[] =
+    "class Remote:\n"
+    "    __slots__ = ('_n',)\n"
+    "    def __init__(self, n):\n"
+    "        object.__setattr__(self, '_n', n)\n"
+    "    def __call__(self, *a, **k):\n"
+    "        return ask(0, self._n, '', a, k)\n"
+    "    def __getattr__(self, name):\n"
+    "        if name[:2] == '__':\n"
+    "            raise AttributeError(name)\n"
+    "        return ask(1, self._n, name, (), None)\n"
+    "    def __setattr__(self, name, value):\n"
+    "        ask(2, self._n, name, (value,), None)\n"
+    "    def __iter__(self):\n"
+    "        return ask(3, self._n, '', (), None)\n"
+    "    def __next__(self):\n"
+    "        return ask(4, self._n, '', (), None)\n"
+    "    def __len__(self):\n"
+    "        return ask(5, self._n, '', (), None)\n"
+    "    def __getitem__(self, key):\n"
+    "        return ask(6, self._n, '', (key,), None)\n"
+    "    def __setitem__(self, key, value):\n"
+    "        ask(7, self._n, '', (key, value), None)\n"
+    "    def __contains__(self, value):\n"
+    "        return ask(8, self._n, '', (value,), None)\n"
+    "    def __bool__(self):\n"
+    "        return ask(9, self._n, '', (), None)\n"
+    "    def __str__(self):\n"
+    "        return ask(10, self._n, '', (), None)\n";
+
+static PyObject *remote_type; /* owned, made when warm */
+
+/* One run's; there is one run a process. */
+static struct tester {
+    const struct judge_request *request; /* borrowed */
+    uint8_t *shared;                     /* borrowed */
+    int peer;
+    pid_t candidate;
+    clockid_t clock; /* the candidate's CPU time */
+    struct judge_side side;
+    PyObject *names;    /* owned: the tests' namespace */
+    PyObject *provided; /* owned: a set of names that the candidate defines */
+    PyObject *absent;   /* owned: a set of names that it was asked for */
+    struct cwm_buf question;
+    struct cwm_buf answer;
+    uint32_t n_done;
+    uint64_t start_us; /* the candidate's clock when the test began */
+    uint64_t start_wall_us;
+    uint64_t limit_us;
+} tester;
+
+/* ---- verdicts ---- */
+
+static void put_u32(size_t at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        tester.shared[at + (size_t)i] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static uint64_t clock_us(clockid_t clock)
+{
+    struct timespec now;
+
+    if (clock_gettime(clock, &now) < 0) {
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint32_t used_us(void)
+{
+    uint64_t now = clock_us(tester.clock);
+
+    return now > tester.start_us ? (uint32_t)(now - tester.start_us) : 0;
+}
+
+static uint32_t waited_us(void)
+{
+    return (uint32_t)(clock_us(CLOCK_MONOTONIC) - tester.start_wall_us);
+}
+
+static void begin(uint64_t limit_us)
+{
+    tester.start_us = clock_us(tester.clock);
+    tester.start_wall_us = clock_us(CLOCK_MONOTONIC);
+    tester.limit_us = limit_us;
+}
+
+/* The verdict of the test under way; the count is stored behind it. */
+static void write_cell(enum matrix_cell cell, uint32_t cpu_us)
+{
+    size_t at = JUDGE_HEAD_BYTES + JUDGE_CELL_BYTES * (size_t)tester.n_done;
+
+    put_u32(at, (uint32_t)cell);
+    put_u32(at + 4, cpu_us);
+    put_u32(at + 8, waited_us());
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    put_u32(0, ++tester.n_done);
+}
+
+/* How did the candidate's process end?  It is our child. */
+static enum matrix_cell cell_of_death(uint32_t *ret_cpu_us)
+{
+    int status = 0;
+
+    *ret_cpu_us = used_us();
+    if (waitpid(tester.candidate, &status, 0) != tester.candidate ||
+        !WIFSIGNALED(status)) {
+        return MATRIX_CRASH;
+    }
+    switch (WTERMSIG(status)) {
+    case SIGSYS:
+        return MATRIX_DENIED;
+    case SIGXCPU:
+        return MATRIX_TIMEOUT;
+    case SIGKILL:
+        return MATRIX_MEMORY; /* nobody else's: it can signal itself, though */
+    default:
+        return MATRIX_CRASH;
+    }
+}
+
+/* No test goes on without its candidate: not even one that catches all. */
+static _Noreturn void stop(enum matrix_cell cell, uint32_t cpu_us)
+{
+    write_cell(cell, cpu_us);
+    put_u32(4, JUDGE_STOPPED);
+    _exit(0);
+}
+
+static _Noreturn void stop_gone(void)
+{
+    uint32_t cpu_us;
+    enum matrix_cell cell;
+
+    close(tester.peer); /* an agent that only lost its tongue ends */
+    cell = cell_of_death(&cpu_us);
+    stop(cell, cpu_us);
+}
+
+/* ---- asking ---- */
+
+/*
+ * Wait for the answer as long as the candidate has time left.  Its clock is
+ * looked at when all it has left could be used up.
+ */
+static void wait_for_answer(void)
+{
+    struct pollfd fd = {tester.peer, POLLIN, 0};
+
+    for (;;) {
+        const uint64_t wall_us =
+            WALL_LEAST_US + tester.request->wall_factor * tester.limit_us;
+        uint64_t used = used_us();
+        uint64_t waited = waited_us();
+        uint64_t left_us;
+
+        if (used > tester.limit_us || waited > wall_us) {
+            stop(MATRIX_TIMEOUT, (uint32_t)used);
+        }
+        left_us = tester.limit_us - used;
+        left_us = left_us < wall_us - waited ? left_us : wall_us - waited;
+        if (poll(&fd, 1, (int)(left_us / 1000) + 1) > 0) {
+            return;
+        }
+    }
+}
+
+/* Send the question, have the answer.  Ends the run when there is none. */
+static void exchange(void)
+{
+    if (!link_send(tester.peer, &tester.question)) {
+        stop_gone();
+    }
+    wait_for_answer();
+    /* A part of an answer and no more is a candidate's trick: it is alone
+     * with its CPU time then, and the wall's limit ends it. */
+    if (!link_receive(tester.peer, &tester.answer)) {
+        stop_gone();
+    }
+}
+
+static void add_text(const char *text, size_t len)
+{
+    link_add_u32(&tester.question, (uint32_t)len);
+    cwm_buf_add(&tester.question, len ? text : "", len);
+}
+
+static bool take_text(const uint8_t **at, const uint8_t *end,
+                      const char **ret_text, size_t *ret_len)
+{
+    uint32_t len;
+
+    if (!link_get_u32(at, end, &len) || len > (size_t)(end - *at)) {
+        return false;
+    }
+    *ret_text = (const char *)*at;
+    *ret_len = len;
+    *at += len;
+    return true;
+}
+
+/* The exception that the candidate says it has, as a class of ours. */
+static void raise_answer(const uint8_t *at, const uint8_t *end)
+{
+    const char *name;
+    const char *text;
+    size_t name_len;
+    size_t text_len;
+    PyObject *key;  /* owned */
+    PyObject *type; /* borrowed */
+    PyObject *what; /* owned */
+
+    if (!take_text(&at, end, &name, &name_len) ||
+        !take_text(&at, end, &text, &text_len)) {
+        PyErr_SetString(PyExc_ValueError, "an answer that breaks off");
+        return;
+    }
+    key = PyUnicode_DecodeUTF8(name, (Py_ssize_t)name_len, "replace");
+    what = PyUnicode_DecodeUTF8(text, (Py_ssize_t)text_len, "replace");
+    type = key ? PyDict_GetItem(PyEval_GetBuiltins(), key) : NULL;
+    if (!type || !PyExceptionClass_Check(type)) {
+        type = PyExc_Exception;
+    }
+    if (what) {
+        PyErr_SetObject(type, what);
+    }
+    Py_XDECREF(key);
+    Py_XDECREF(what);
+}
+
+/* What a call changed in its arguments, done to the test's own. */
+static bool change(PyObject *arg, PyObject *now)
+{
+    PyObject *result; /* owned */
+
+    if (PyList_Check(arg) && PyList_CheckExact(now)) {
+        return PyList_SetSlice(arg, 0, PyList_GET_SIZE(arg), now) == 0;
+    }
+    if (PyDict_Check(arg) && PyDict_Check(now)) {
+        PyDict_Clear(arg);
+        return PyDict_Update(arg, now) == 0;
+    }
+    if (PyByteArray_Check(arg) && PyByteArray_CheckExact(now)) {
+        return PySequence_SetSlice(arg, 0, PY_SSIZE_T_MAX, now) == 0;
+    }
+    if (PySet_Check(arg) && PyAnySet_CheckExact(now)) {
+        PySet_Clear(arg);
+        result = PyObject_CallMethod(arg, "update", "O", now);
+        Py_XDECREF(result);
+        return result != NULL;
+    }
+    return true;
+}
+
+static bool take_changes(const uint8_t *at, const uint8_t *end, PyObject *args)
+{
+    uint32_t n;
+
+    if (!link_get_u32(&at, end, &n)) {
+        return true; /* no call */
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        PyObject *now; /* owned */
+        uint32_t which;
+        bool done;
+
+        if (!link_get_u32(&at, end, &which) ||
+            which >= (size_t)PyTuple_GET_SIZE(args)) {
+            PyErr_SetString(PyExc_ValueError, "an answer that breaks off");
+            return false;
+        }
+        now = judge_value_read(&tester.side, &at, end);
+        done = now && change(PyTuple_GET_ITEM(args, (Py_ssize_t)which), now);
+        Py_XDECREF(now);
+        if (!done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static PyObject *take_answer(PyObject *args)
+{
+    const uint8_t *at = (const uint8_t *)tester.answer.data;
+    const uint8_t *end = at + tester.answer.len;
+    PyObject *value;
+
+    switch (*at++) {
+    case LINK_VALUE:
+        value = judge_value_read(&tester.side, &at, end);
+        if (value && !take_changes(at, end, args)) {
+            Py_CLEAR(value);
+        }
+        return value;
+    case LINK_STOP:
+        PyErr_SetNone(PyExc_StopIteration);
+        return NULL;
+    case LINK_RAISED:
+        raise_answer(at, end);
+        return NULL;
+    default:
+        PyErr_SetString(PyExc_ValueError, "an answer that is none");
+        return NULL;
+    }
+}
+
+static bool add_arguments(PyObject *args, PyObject *kwargs)
+{
+    const Py_ssize_t n = PyTuple_GET_SIZE(args);
+
+    link_add_u32(&tester.question, (uint32_t)n);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!judge_value_write(&tester.side, PyTuple_GET_ITEM(args, i),
+                               &tester.question)) {
+            return false;
+        }
+    }
+    if (kwargs && PyDict_Check(kwargs) && PyDict_GET_SIZE(kwargs) == 0) {
+        kwargs = Py_None;
+    }
+    return judge_value_write(&tester.side, kwargs ? kwargs : Py_None,
+                             &tester.question);
+}
+
+static PyObject *ask_operation(unsigned what, unsigned number, const char *name,
+                               size_t name_len, PyObject *args,
+                               PyObject *kwargs)
+{
+    cwm_buf_clear(&tester.question);
+    cwm_buf_addc(&tester.question, LINK_OPERATION);
+    link_add_u32(&tester.question, what);
+    link_add_u32(&tester.question, number);
+    add_text(name, name_len);
+    if (!add_arguments(args, kwargs)) {
+        return NULL;
+    }
+    exchange();
+    return take_answer(args);
+}
+
+/* ask(operation, number, name, args, kwargs) */
+static PyObject *ask(PyObject *self, PyObject *words)
+{
+    unsigned what;
+    unsigned number;
+    const char *name;
+    Py_ssize_t len;
+    PyObject *args;
+    PyObject *kwargs;
+
+    (void)self;
+    if (!PyArg_ParseTuple(words, "IIs#O!O", &what, &number, &name, &len,
+                          &PyTuple_Type, &args, &kwargs)) {
+        return NULL;
+    }
+    return ask_operation(what, number, name, (size_t)len, args, kwargs);
+}
+
+static PyMethodDef ask_method = {"ask", ask, METH_VARARGS, NULL};
+
+bool judge_tester_prepare(void)
+{
+    PyObject *names = PyDict_New();                          /* owned */
+    PyObject *function = PyCFunction_New(&ask_method, NULL); /* owned */
+    PyObject *result = NULL;                                 /* owned */
+
+    if (names && function &&
+        PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) ==
+            0 &&
+        PyDict_SetItemString(names, "__name__", Py_None) == 0 &&
+        PyDict_SetItemString(names, "ask", function) == 0) {
+        result =
+            PyRun_StringFlags(remote_text, Py_file_input, names, names, NULL);
+    }
+    if (result) {
+        remote_type = PyDict_GetItemString(names, "Remote");
+        Py_XINCREF(remote_type);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(function);
+    Py_XDECREF(names);
+    return remote_type != NULL;
+}
+
+/* ---- names ---- */
+
+/*
+ * Where the tests look for names: their own, then the builtins, then what the
+ * candidate has.  All names that a test's code mentions are looked up before
+ * it runs.
+ */
+static bool resolve_one(PyObject *name)
+{
+    PyObject *none = PyTuple_New(0); /* owned */
+    const char *text;
+    Py_ssize_t len;
+    PyObject *value; /* owned */
+    bool done = true;
+
+    text = PyUnicode_AsUTF8AndSize(name, &len);
+    if (!none || !text) {
+        Py_XDECREF(none);
+        return false;
+    }
+    value = ask_operation(OPERATION_NAME, 0, text, (size_t)len, none, NULL);
+    Py_DECREF(none);
+    if (value) {
+        done = PyDict_SetItem(tester.names, name, value) == 0;
+        Py_DECREF(value);
+        return done;
+    }
+    PyErr_Clear();
+    return PySet_Add(tester.absent, name) == 0;
+}
+
+static bool is_known(PyObject *name)
+{
+    return PyDict_Contains(tester.names, name) == 1 ||
+           PySet_Contains(tester.absent, name) == 1 ||
+           PyDict_Contains(PyEval_GetBuiltins(), name) == 1;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the text's functions nest */
+static bool resolve_names(PyObject *code)
+{
+    PyObject *names = PyObject_GetAttrString(code, "co_names");   /* owned */
+    PyObject *values = PyObject_GetAttrString(code, "co_consts"); /* owned */
+    bool done = names && values;
+
+    for (Py_ssize_t i = 0; done && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+
+        done = is_known(name) || resolve_one(name);
+    }
+    for (Py_ssize_t i = 0; done && i < PyTuple_GET_SIZE(values); i++) {
+        PyObject *value = PyTuple_GET_ITEM(values, i);
+
+        done = !PyCode_Check(value) || resolve_names(value);
+    }
+    Py_XDECREF(names);
+    Py_XDECREF(values);
+    return done;
+}
+
+/* Functions and classes at the top of the reference solution, and the entry:
+ * the candidate has to have them, be they named as builtins. */
+static bool note_provided(void)
+{
+    const struct judge_request *r = tester.request;
+    PyObject *code = NULL;   /* owned */
+    PyObject *values = NULL; /* owned */
+    PyObject *entry =        /* owned */
+        PyUnicode_DecodeUTF8(r->entry.data, (Py_ssize_t)r->entry.len, NULL);
+    bool done =
+        entry && (r->entry.len == 0 || PySet_Add(tester.provided, entry) == 0);
+
+    Py_XDECREF(entry);
+    if (done && r->reference.len > 0) {
+        code =
+            judge_compile(r->reference.data, r->reference.len, "reference.py");
+        PyErr_Clear();
+    }
+    values = code ? PyObject_GetAttrString(code, "co_consts") : NULL;
+    for (Py_ssize_t i = 0; values && i < PyTuple_GET_SIZE(values); i++) {
+        PyObject *value = PyTuple_GET_ITEM(values, i);
+        PyObject *name = PyCode_Check(value)
+                             ? PyObject_GetAttrString(value, "co_name")
+                             : NULL;
+
+        if (name && PyUnicode_READ_CHAR(name, 0) != '<') {
+            done = done && PySet_Add(tester.provided, name) == 0;
+        }
+        Py_XDECREF(name);
+    }
+    Py_XDECREF(values);
+    Py_XDECREF(code);
+    return done;
+}
+
+/* ---- loading ---- */
+
+static bool run_here(const struct judge_text *text, const char *filename)
+{
+    PyObject *code = judge_compile(text->data, text->len, filename); /* owned */
+    PyObject *result = NULL;                                         /* owned */
+
+    if (code) {
+        result = PyEval_EvalCode(code, tester.names, tester.names);
+    }
+    Py_XDECREF(code);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+static enum matrix_cell cell_of_error(void)
+{
+    enum matrix_cell cell = MATRIX_ERROR;
+
+    if (PyErr_ExceptionMatches(PyExc_AssertionError)) {
+        cell = MATRIX_FAIL;
+    } else if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        cell = MATRIX_EXIT;
+    } else if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        cell = MATRIX_MEMORY;
+    }
+    PyErr_Clear();
+    return cell;
+}
+
+/* The program could not be loaded: every test's verdict. */
+static int unloaded(enum matrix_cell cell)
+{
+    write_cell(cell, used_us());
+    put_u32(4, JUDGE_UNLOADED);
+    return 0;
+}
+
+/* The names that the answer to LOAD has values for; false: an error. */
+static bool take_provided(PyObject *list, bool *ret_all)
+{
+    const uint8_t *at = (const uint8_t *)tester.answer.data + 1;
+    const uint8_t *end =
+        (const uint8_t *)tester.answer.data + tester.answer.len;
+
+    *ret_all = true;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        PyObject *name = PyList_GET_ITEM(list, i);
+        PyObject *value; /* owned */
+        bool done;
+
+        if (at >= end || *at++ == 0) {
+            *ret_all =
+                *ret_all && PyUnicode_GET_LENGTH(name) > 0 &&
+                (size_t)PyUnicode_GET_LENGTH(name) != tester.request->entry.len;
+            (void)PyDict_DelItem(tester.names, name);
+            PyErr_Clear();
+            continue;
+        }
+        value = judge_value_read(&tester.side, &at, end);
+        done = value && PyDict_SetItem(tester.names, name, value) == 0;
+        Py_XDECREF(value);
+        if (!done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool ask_to_load(PyObject *list)
+{
+    const struct judge_request *r = tester.request;
+
+    cwm_buf_clear(&tester.question);
+    cwm_buf_addc(&tester.question, LINK_LOAD);
+    add_text(r->program.data, r->program.len);
+    add_text(r->setup.data, r->setup.len);
+    link_add_u32(&tester.question, (uint32_t)PyList_GET_SIZE(list));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        Py_ssize_t len;
+        const char *name =
+            PyUnicode_AsUTF8AndSize(PyList_GET_ITEM(list, i), &len);
+
+        if (!name) {
+            return false;
+        }
+        add_text(name, (size_t)len);
+    }
+    exchange();
+    return true;
+}
+
+/* MATRIX_PASS: loaded. */
+static enum matrix_cell load(void)
+{
+    PyObject *list = PySequence_List(tester.provided); /* owned */
+    enum matrix_cell cell = MATRIX_ERROR;
+    bool has_all = false;
+
+    if (list && PyList_Sort(list) == 0 && ask_to_load(list)) {
+        char what = tester.answer.data[0];
+
+        if (what == LINK_NO_CODE) {
+            cell = MATRIX_SYNTAX;
+        } else if (what == LINK_RAISED) {
+            (void)take_answer(list);
+            cell = PyErr_ExceptionMatches(PyExc_SystemExit) ? MATRIX_EXIT
+                                                            : MATRIX_LOAD;
+            PyErr_Clear();
+        } else if (what == LINK_VALUE && take_provided(list, &has_all)) {
+            cell = has_all ? MATRIX_PASS : MATRIX_NO_ENTRY;
+        }
+    }
+    PyErr_Clear();
+    Py_XDECREF(list);
+    return cell;
+}
+
+/* ---- tests ---- */
+
+static bool execute_inside(const struct judge_test *test)
+{
+    cwm_buf_clear(&tester.question);
+    cwm_buf_addc(&tester.question, LINK_EXECUTE);
+    add_text(test->text, test->len);
+    exchange();
+    return tester.answer.data[0] == LINK_VALUE;
+}
+
+static void run_test(const struct judge_test *test)
+{
+    PyObject *code = judge_compile(test->text, test->len, "tests.py");
+    PyObject *result = NULL; /* owned */
+    enum matrix_cell cell;
+    uint32_t used;
+
+    begin(test->limit_us);
+    if (!code) {
+        PyErr_Clear();
+        write_cell(MATRIX_BAD_TEST, 0);
+        return;
+    }
+    if (tester.request->mode == JUDGE_INSIDE) {
+        if (execute_inside(test)) {
+            result = Py_None;
+            Py_INCREF(result);
+        } else {
+            Py_XDECREF(take_answer(code));
+        }
+    } else if (resolve_names(code)) {
+        result = PyEval_EvalCode(code, tester.names, tester.names);
+    }
+    used = used_us();
+    cell = result             ? MATRIX_PASS
+           : PyErr_Occurred() ? cell_of_error()
+                              : MATRIX_ERROR;
+    if (used > test->limit_us) {
+        cell = MATRIX_TIMEOUT;
+    }
+    Py_XDECREF(result);
+    Py_DECREF(code);
+    write_cell(cell, used);
+}
+
+/* ---- a run ---- */
+
+/*
+ * Nothing of what the candidate can write to is looked at: modules in the
+ * folder that both have, above all.
+ */
+static bool leave_folder(void)
+{
+    PyObject *path = PySys_GetObject("path"); /* borrowed */
+
+    return chdir("/") == 0 && path && PyList_Check(path) &&
+           PyList_SetSlice(path, 0, 1, NULL) == 0;
+}
+
+static bool tester_init(const struct judge_request *request,
+                        const struct jail_run *run)
+{
+    tester.request = request;
+    tester.shared = run->shared;
+    tester.peer = run->companion_fd;
+    tester.candidate = run->companion;
+    cwm_buf_init(&tester.question, LINK_MAX_BYTES);
+    cwm_buf_init(&tester.answer, LINK_MAX_BYTES + 1);
+    if (clock_getcpuclockid(run->companion, &tester.clock) != 0 ||
+        !warm_renew() || !leave_folder() ||
+        !judge_side_init(&tester.side, false, remote_type)) {
+        return false;
+    }
+    tester.names = PyDict_New();
+    tester.provided = PySet_New(NULL);
+    tester.absent = PySet_New(NULL);
+    return tester.names && tester.provided && tester.absent &&
+           PyDict_SetItemString(tester.names, "__builtins__",
+                                PyEval_GetBuiltins()) == 0;
+}
+
+static int broken(void)
+{
+    put_u32(4, JUDGE_BROKEN);
+    return STATUS_OURS;
+}
+
+int judge_tester_run(const struct judge_request *request,
+                     const struct jail_run *run)
+{
+    enum matrix_cell cell;
+
+    if (run->shared_len <
+            JUDGE_HEAD_BYTES + JUDGE_CELL_BYTES * (request->n_tests + 1) ||
+        !tester_init(request, run)) {
+        return STATUS_OURS;
+    }
+    begin(request->load_limit_us);
+    wait_for_answer(); /* until it is ready */
+    if (!link_receive(tester.peer, &tester.answer)) {
+        return broken();
+    }
+    if (request->mode == JUDGE_APART) {
+        if ((request->prelude.len > 0 &&
+             !run_here(&request->prelude, "prelude.py"))) {
+            PyErr_Clear();
+        }
+        if (!note_provided()) {
+            return broken();
+        }
+    }
+    begin(request->load_limit_us);
+    cell = load();
+    put_u32(8, used_us());
+    put_u32(12, waited_us());
+    if (cell != MATRIX_PASS) {
+        return unloaded(cell);
+    }
+    for (size_t i = 0; i < request->n_tests; i++) {
+        run_test(&request->tests[i]);
+    }
+    put_u32(4, JUDGE_DONE);
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge_value.h -- Python values as bytes, between candidate and tests.
+ *
+ * A value goes by its exact type: numbers, texts, the built-in containers, a
+ * few of the library's types.  Of a subclass of a built-in type goes what the
+ * built-in part holds, read without running its code: how a class compares,
+ * prints or counts itself does not come along.  Anything else of the
+ * candidate's stays with it and goes as a number; the tester holds a
+ * `Remote` for it, which asks the candidate.
+ *
+ * Reading believes nothing: lengths are checked, depth is bounded, a class
+ * comes from a table.
+ */
+#ifndef EVAL_WORKER_JUDGE_VALUE_H
+#define EVAL_WORKER_JUDGE_VALUE_H
+
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cwm/base/buf.h"
+
+struct judge_side {
+    bool is_agent; /* the candidate's side */
+    /* The agent's: what it keeps for the tester. */
+    PyObject *kept;    /* owned: a list, by number */
+    PyObject *numbers; /* owned: a dict, address to number */
+    /* The tester's: */
+    PyObject *remotes;     /* owned: a dict, number to Remote */
+    PyObject *remote_type; /* borrowed */
+};
+
+/* Once, when the interpreter is warm.  False: a Python error is set. */
+bool judge_value_prepare(void);
+
+/* False: a Python error is set (TypeError: cannot be sent). */
+bool judge_side_init(struct judge_side *side, bool is_agent,
+                     PyObject *remote_type);
+bool judge_value_write(struct judge_side *side, PyObject *value,
+                       struct cwm_buf *out);
+/* A new reference, or NULL with a Python error. */
+PyObject *judge_value_read(struct judge_side *side, const uint8_t **at,
+                           const uint8_t *end);
+
+#endif /* EVAL_WORKER_JUDGE_VALUE_H */
