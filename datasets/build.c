@@ -41,6 +41,7 @@ struct build {
     struct hasher *hasher;         /* owned: the reader's */
     struct hash how;               /* of all options that items depend on */
     struct build__thread *threads; /* owned */
+    pthread_rwlock_t runs;         /* the threads' */
     uint64_t n_read;               /* items, of all shards */
     bool is_open;                  /* a transaction is */
     struct timespec opened;
@@ -360,6 +361,7 @@ static enum cwm_rc open_threads(struct build *b, struct cwm_err *err)
     }
     for (unsigned i = 0; i < o->n_workers && rc == CWM_OK; i++) {
         rc = build__thread_init(&b->threads[i], o, store_codec(b->store), err);
+        b->threads[i].runs = &b->runs;
     }
     if (rc == CWM_OK) {
         rc = tracer_slot_need(&b->threads[0].slot, o->limits.max_trace_bytes,
@@ -410,6 +412,18 @@ static void close_all(struct build *b)
     sources_close(b->sources);
 }
 
+/* Who wants to run alone waits for those that run, not for those to come. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t how;
+
+    pthread_rwlockattr_init(&how);
+    pthread_rwlockattr_setkind_np(&how,
+                                  PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &how);
+    pthread_rwlockattr_destroy(&how);
+}
+
 /* Items of this shard, where that can be told. */
 static uint64_t n_items(const struct build *b)
 {
@@ -449,6 +463,7 @@ enum cwm_rc build_run(const struct build_options *options,
     }
     b->options = options;
     b->stats = stats;
+    init_lock(&b->runs);
     rc = open_all(b, err);
     if (rc == CWM_OK) {
         stats->n_items = n_items(b);
@@ -461,6 +476,7 @@ enum cwm_rc build_run(const struct build_options *options,
     }
     stats->complete = rc == CWM_OK;
     close_all(b);
+    pthread_rwlock_destroy(&b->runs);
     cwm_free(b);
     return rc;
 }

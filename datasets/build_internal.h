@@ -3,6 +3,8 @@
 #ifndef DATASETS_BUILD_INTERNAL_H
 #define DATASETS_BUILD_INTERNAL_H
 
+#include <pthread.h>
+
 #include "datasets/build.h"
 #include "datasets/candidate.h"
 #include "datasets/codec.h"
@@ -34,8 +36,9 @@ struct build__thread {
     const struct build_options *options; /* borrowed */
     const struct codec *codec;           /* borrowed */
     struct tracer_slot slot;             /* owned */
-    struct codec_thread *packer;         /* owned */
-    struct hasher *hasher;               /* owned */
+    pthread_rwlock_t *runs; /* borrowed: held for writing by who runs alone */
+    struct codec_thread *packer; /* owned */
+    struct hasher *hasher;       /* owned */
     struct cwm_buf payload, packed, again;
     struct build__kept kept[BUILD__MAX_KEPT]; /* of the program at hand */
     size_t n_kept;

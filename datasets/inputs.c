@@ -171,8 +171,12 @@ enum cwm_rc inputs_outcome_of(const struct trace_result *result,
               end->exception_type, end->exception_type_len);
     copy_text(outcome.exception_message, sizeof outcome.exception_message,
               end->exception_message, end->exception_message_len);
-    outcome.n_frames = end->n_frames;
     outcome.shape = shape_of(&outcome, end);
+    if (!trace_result_is_steady(result)) { /* how far it came is chance */
+        *ret_outcome = outcome;
+        return CWM_OK;
+    }
+    outcome.n_frames = end->n_frames;
     rc = read_edges(result->reader, &outcome, err);
     if (rc != CWM_OK) {
         cwm_free(outcome.edges);

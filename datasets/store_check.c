@@ -113,8 +113,6 @@ static enum cwm_rc run_again(struct check *c,
     };
     struct trace_result result;
     struct store_trace again = {.id = 0};
-    bool steady = trace->verdict != TRACE_VERDICT_TIMEOUT &&
-                  trace->verdict != TRACE_VERDICT_MEMORY;
     enum cwm_rc rc =
         tracer_slot_need(&c->slot, setting->limits.max_trace_bytes, err);
 
@@ -128,7 +126,8 @@ static enum cwm_rc run_again(struct check *c,
     cwm_buf_clear(&c->payload);
     if (rc == CWM_OK) {
         rc = trace_blob_write(&result, seen->stdin_data, seen->stdin_len,
-                              steady, &c->payload, &again, c->hasher, err);
+                              trace_result_is_steady(&result), &c->payload,
+                              &again, c->hasher, err);
     }
     if (rc != CWM_OK) {
         return rc;

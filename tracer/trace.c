@@ -454,6 +454,18 @@ static enum trace_verdict judge_end(struct tracer *t,
     return TRACE_VERDICT_CRASH;
 }
 
+bool trace_result_is_steady(const struct trace_result *result)
+{
+    enum sandbox_end end = result->kernel.end;
+
+    if (result->verdict == TRACE_VERDICT_BYTE_LIMIT) {
+        return true; /* the text was cut, whatever came later */
+    }
+    return result->verdict != TRACE_VERDICT_MEMORY &&
+           end != SANDBOX_END_CPU_TIME && end != SANDBOX_END_WALL_TIME &&
+           end != SANDBOX_END_OUTPUT;
+}
+
 static void judge(struct tracer *t, struct trace_result *result)
 {
     const struct trace_end *end = trace_reader_end(t->reader);

@@ -133,6 +133,9 @@ struct trace_result {
     bool tracer_failed;
 };
 
+/* Its frames follow from the job: no clock and no lack of memory ended it. */
+bool trace_result_is_steady(const struct trace_result *result);
+
 /*
  * Trace one job.  The result borrows from the tracer until its next run or
  * close.  An entry that is not there, a text that does not decode and the
