@@ -103,6 +103,7 @@ struct ops {
     const char *name;   /* "reference", "cpu" */
     enum ops_type type; /* what it computes in: OPS_F32 or OPS_BF16 */
     bool no_memory;     /* the table's own: an operation had no scratch */
+    size_t n_logits_at_once; /* logits of so many words pay; 0: as on a CPU */
 
     /* ---- memory ---- */
 
@@ -115,6 +116,8 @@ struct ops {
     void (*read)(struct ops *o, void *to, const void *from, size_t n_bytes);
     /* Wait, and tell the first thing that went wrong: CWM_NOMEM, CWM_SYSTEM. */
     enum cwm_rc (*check)(struct ops *o, struct cwm_err *err);
+    /* Bytes of the device that may still be taken; NULL: not known. */
+    size_t (*memory_left)(struct ops *o);
     /* out [n] in o->type from x [n]; the other way round */
     void (*from_f32)(struct ops *o, const float *x, size_t n, void *out);
     void (*to_f32)(struct ops *o, const void *x, size_t n, float *out);
@@ -191,6 +194,24 @@ struct ops {
                             const struct ops_cache *cache, const uint32_t *seqs,
                             const uint32_t *positions, void *out);
 
+    /* ---- steps that do not come back to the host; NULL: there are none ----
+     */
+
+    /*
+     * The likeliest word of each row of logits [n,V], of equally likely ones
+     * the first, becomes ids [n]; positions [n] go up by 1; the ids are kept
+     * in row *step of kept [steps,n], and *step goes up by 1.
+     */
+    void (*greedy)(struct ops *o, const float *logits, size_t n, size_t n_words,
+                   uint32_t *ids, uint32_t *positions, uint32_t *kept,
+                   uint32_t *step);
+    /* What is called between these two is recorded, not done; replay() does
+     * it, as often as it is called, on the same memory.  It must have been
+     * done once before.  One record is kept. */
+    void (*record)(struct ops *o);
+    void (*record_end)(struct ops *o);
+    void (*replay)(struct ops *o);
+
     /* ---- backward: gradients of weights are added to, others are set ---- */
 
     /*
@@ -201,6 +222,11 @@ struct ops {
     void (*cross_entropy)(struct ops *o, const float *logits, size_t n,
                           size_t n_words, const uint32_t *targets,
                           const float *weights, float *losses, void *dlogits);
+    /* The same in place, logits [n,V] in o->type; NULL: this table has fp32
+     * logits only. */
+    void (*cross_entropy_here)(struct ops *o, void *logits, size_t n,
+                               size_t n_words, const uint32_t *targets,
+                               const float *weights, float *losses);
     /* dx [n,n_in] = dy [n,n_out] times w */
     void (*linear_dx)(struct ops *o, const void *dy, size_t n,
                       const struct ops_matrix *w, void *dx);

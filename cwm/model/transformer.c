@@ -162,10 +162,17 @@ static void head_learn(struct transformer *t, size_t n_tokens)
         size_t left = n_tokens - first;
         size_t n = left < t->n_chunk ? left : t->n_chunk;
 
-        head_forward(t, first, n, t->logits);
-        o->cross_entropy(o, t->logits, n, n_words, t->targets + first,
-                         t->loss_weights + first, t->losses + first,
-                         t->dlogits);
+        if (o->cross_entropy_here) {
+            o->linear(o, at(t, t->normed, first * t->config.d_model), n,
+                      &t->output_matrix, t->dlogits, n_words, o->type);
+            o->cross_entropy_here(o, t->dlogits, n, n_words, t->targets + first,
+                                  t->loss_weights + first, t->losses + first);
+        } else {
+            head_forward(t, first, n, t->logits);
+            o->cross_entropy(o, t->logits, n, n_words, t->targets + first,
+                             t->loss_weights + first, t->losses + first,
+                             t->dlogits);
+        }
         linear_back(t, t->dlogits, at(t, t->normed, first * t->config.d_model),
                     n, &t->output_matrix, t->output,
                     at(t, t->dnormed, first * t->config.d_model));

@@ -119,6 +119,11 @@ void transformer_free(struct transformer *t); /* NULL is fine */
 /* Device memory for batches of n_tokens; docs/design.md has the formula. */
 size_t transformer_bytes(const struct model_config *config, enum ops_type type,
                          size_t n_tokens);
+/* The same on the device of a table (NULL: a CPU's), which may hold more
+ * logits at once. */
+size_t transformer_bytes_for(const struct ops *o,
+                             const struct model_config *config,
+                             enum ops_type type, size_t n_tokens);
 /* Weights, tied ones once. */
 size_t transformer_n_parameters(const struct transformer *t);
 

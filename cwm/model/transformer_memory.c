@@ -111,9 +111,11 @@ size_t transformer_n_parameters(const struct transformer *t)
 /* ---- memory ---------------------------------------------------------------
  */
 
-static size_t chunk_of(const struct model_config *c, size_t n_tokens)
+static size_t chunk_of(const struct model_config *c, const struct ops *o,
+                       size_t n_tokens)
 {
-    size_t n = CHUNK_LOGITS / c->vocab_size;
+    size_t n = (o && o->n_logits_at_once ? o->n_logits_at_once : CHUNK_LOGITS) /
+               c->vocab_size;
 
     n = n < MIN_CHUNK ? MIN_CHUNK : n;
     return n < n_tokens ? n : n_tokens;
@@ -121,7 +123,8 @@ static size_t chunk_of(const struct model_config *c, size_t n_tokens)
 
 /* Takes device memory, or only adds up how much it would be. */
 struct taker {
-    struct ops *o; /* NULL: add up */
+    struct ops *o;          /* NULL: add up */
+    const struct ops *like; /* of a table like this; NULL: a CPU's */
     enum ops_type type;
     size_t n_bytes;
     bool failed;
@@ -222,7 +225,7 @@ static void take_all(struct transformer *t, struct taker *taker)
 {
     size_t i;
 
-    t->n_chunk = chunk_of(&t->config, t->max_tokens);
+    t->n_chunk = chunk_of(&t->config, taker->like, t->max_tokens);
     take_weights(t, taker);
     for (i = 0; i < t->config.n_layers; i++) {
         take_layer(t, &t->kept[i], taker);
@@ -231,11 +234,12 @@ static void take_all(struct transformer *t, struct taker *taker)
     t->n_bytes = taker->n_bytes;
 }
 
-size_t transformer_bytes(const struct model_config *config, enum ops_type type,
-                         size_t n_tokens)
+size_t transformer_bytes_for(const struct ops *o,
+                             const struct model_config *config,
+                             enum ops_type type, size_t n_tokens)
 {
     struct transformer t = {.config = *config, .max_tokens = n_tokens};
-    struct taker taker = {.type = type};
+    struct taker taker = {.like = o, .type = type};
 
     if (transformer__lay_out(&t, NULL) == CWM_OK) {
         take_all(&t, &taker);
@@ -244,6 +248,12 @@ size_t transformer_bytes(const struct model_config *config, enum ops_type type,
     cwm_free(t.layers);
     cwm_free(t.kept);
     return taker.n_bytes;
+}
+
+size_t transformer_bytes(const struct model_config *config, enum ops_type type,
+                         size_t n_tokens)
+{
+    return transformer_bytes_for(NULL, config, type, n_tokens);
 }
 
 /* ---- the matrices that layers multiply with -------------------------------
@@ -299,7 +309,7 @@ enum cwm_rc transformer_new(struct ops *o, const struct model_config *config,
                             size_t max_tokens, struct transformer **ret,
                             struct cwm_err *err)
 {
-    struct taker taker = {.o = o, .type = o->type};
+    struct taker taker = {.o = o, .like = o, .type = o->type};
     struct transformer *t; /* owned */
     enum cwm_rc rc;
 

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_cuda.cuh -- what the files of the GPU's table share.
+ *
+ * All work goes to one stream, in the order of the calls; only read(),
+ * check() and sum_squares() wait for it.  Every kernel gives the same bits
+ * whenever it runs on the same numbers: no sum depends on the order in which
+ * blocks end.  Products come from cuBLASLt by algorithms without atomics; of
+ * these the fastest is found by trying (then two runs may differ in their last
+ * bits), or, where the table is made deterministic, the first is taken.
+ *
+ * Letters as in ops.h.
+ */
+#ifndef CWM_MODEL_OPS_CUDA_CUH
+#define CWM_MODEL_OPS_CUDA_CUH
+
+extern "C" {
+#include "cwm/base/alloc.h"
+#include "cwm/base/err.h"
+#include "cwm/model/ops_cuda.h"
+}
+
+#include <cublasLt.h>
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+enum { CUDA_WARP = 32, CUDA_PLANS = 256 };
+
+/* A product that was asked for before, and the algorithm for it. */
+struct cuda_plan {
+    int kind; /* enum gemm_kind */
+    size_t m, n, k, ldd;
+    bool is_f32_out;
+    uint32_t alignment; /* bytes */
+    cublasLtMatmulDesc_t product; /* owned */
+    cublasLtMatrixLayout_t a, b, d; /* owned */
+    cublasLtMatmulAlgo_t algorithm;
+};
+
+struct cuda_ops {
+    struct ops o; /* first: the table is this */
+    bool is_deterministic;
+    cudaStream_t stream;  /* owned */
+    cublasLtHandle_t lt;  /* owned */
+    void *workspace;      /* owned; of products */
+    double *sums;         /* owned; partial sums and their total */
+    float *partials;      /* owned; of norms' weights, grows */
+    size_t n_partials;
+    long long *fixed; /* owned; of the embedding's gradient, grows */
+    size_t n_fixed;
+    bool has_failed; /* what went wrong first */
+    enum cwm_rc code;
+    char message[256];
+    cudaGraphExec_t graph; /* owned; of record_end(), or NULL */
+    struct cuda_plan plans[CUDA_PLANS];
+    size_t n_plans;
+    size_t next_plan; /* the one to give up when all are taken */
+};
+
+static inline struct cuda_ops *cuda_of(struct ops *o)
+{
+    return (struct cuda_ops *)o;
+}
+
+/* ops_cuda.cu: keep what went wrong, if it is the first. */
+void cuda__note(struct cuda_ops *c, cudaError_t error, const char *what);
+void cuda__note_product(struct cuda_ops *c, cublasStatus_t status,
+                        const char *what);
+/* After a launch. */
+static inline void cuda__launched(struct cuda_ops *c, const char *what)
+{
+    cuda__note(c, cudaGetLastError(), what);
+}
+
+/* Each file fills in its part of the table. */
+void cuda__set_gemm(struct ops *o);
+void cuda__set_rows(struct ops *o);
+void cuda__set_loss(struct ops *o);
+void cuda__set_attention(struct ops *o);
+void cuda__set_cache(struct ops *o);
+void cuda__free_plans(struct cuda_ops *c);
+
+/* ---- the fast attention: bf16, D = 64 -------------------------------------
+ */
+
+struct cuda_attention {
+    const __nv_bfloat16 *qkv; /* [N,H+2G,D] */
+    const uint32_t *starts;   /* [N], or NULL */
+    int n_tokens, n_heads, n_kv_heads, window;
+    float scale; /* 1 / sqrt(D) */
+};
+
+void cuda__flash(struct cuda_ops *c, const struct cuda_attention *a,
+                 __nv_bfloat16 *out, float *lse);
+void cuda__flash_back(struct cuda_ops *c, const struct cuda_attention *a,
+                      const __nv_bfloat16 *dout, const __nv_bfloat16 *out,
+                      const float *lse, float *deltas, __nv_bfloat16 *dqkv);
+
+/* ---- numbers of either type -----------------------------------------------
+ */
+
+static __device__ inline float get(float x)
+{
+    return x;
+}
+
+static __device__ inline float get(__nv_bfloat16 x)
+{
+    return __bfloat162float(x);
+}
+
+static __device__ inline void put(float *to, float value)
+{
+    *to = value;
+}
+
+static __device__ inline void put(__nv_bfloat16 *to, float value)
+{
+    *to = __float2bfloat16_rn(value);
+}
+
+/* Four neighbours at once; aligned to their size. */
+static __device__ inline float4 get4(const float *from)
+{
+    return *(const float4 *)from;
+}
+
+static __device__ inline float4 get4(const __nv_bfloat16 *from)
+{
+    uint2 bits = *(const uint2 *)from;
+
+    return make_float4(__uint_as_float(bits.x << 16),
+                       __uint_as_float(bits.x & 0xFFFF0000u),
+                       __uint_as_float(bits.y << 16),
+                       __uint_as_float(bits.y & 0xFFFF0000u));
+}
+
+static __device__ inline void put4(float *to, float4 v)
+{
+    *(float4 *)to = v;
+}
+
+static __device__ inline uint32_t pack2(float a, float b)
+{
+    __nv_bfloat162 both = __floats2bfloat162_rn(a, b);
+
+    return *(uint32_t *)&both;
+}
+
+static __device__ inline void put4(__nv_bfloat16 *to, float4 v)
+{
+    *(uint2 *)to = make_uint2(pack2(v.x, v.y), pack2(v.z, v.w));
+}
+
+/* Of all lanes, to all lanes. */
+static __device__ inline float warp_sum(float x)
+{
+    for (int i = CUDA_WARP / 2; i > 0; i /= 2) {
+        x += __shfl_xor_sync(0xFFFFFFFFu, x, i);
+    }
+    return x;
+}
+
+static __device__ inline float warp_max(float x)
+{
+    for (int i = CUDA_WARP / 2; i > 0; i /= 2) {
+        x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, i));
+    }
+    return x;
+}
+
+/* The first key that token t sees. */
+static __device__ inline int first_key(const uint32_t *starts, int window,
+                                       int t)
+{
+    int first = starts ? (int)starts[t] : 0;
+
+    return window > 0 && t + 1 > first + window ? t + 1 - window : first;
+}
+
+static inline unsigned cuda_blocks(size_t n, size_t each)
+{
+    return (unsigned)((n + each - 1) / each);
+}
+
+#endif /* CWM_MODEL_OPS_CUDA_CUH */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_cuda_flash.cuh -- the pieces of the fast attention: tiles of 64 rows of
+ * 64 bf16 channels in shared memory, and products of them on Hopper's tensor
+ * cores.
+ *
+ * A row of a tile is 128 bytes, and rows lie one behind the other; the 16-byte
+ * pieces of row r are exchanged by r % 8 (the cores' 128-byte swizzle), so that
+ * neither reading by rows nor by columns meets one bank twice.  A tile begins
+ * at a multiple of 1024 bytes.
+ *
+ * The 128 threads of a warpgroup hold a 64 x 64 result so: thread t has rows
+ * 16 * (t / 32) + t % 32 / 4 and 8 more, columns 8 * j + t % 4 * 2 and 1 more;
+ * number 4 * j + 2 * (row half) + (column) of its 32.  Rounded to bf16, what
+ * it has of 16 columns is what it must give as the left side of the next
+ * product: so weights of attention never leave the registers.
+ */
+#ifndef CWM_MODEL_OPS_CUDA_FLASH_CUH
+#define CWM_MODEL_OPS_CUDA_FLASH_CUH
+
+#include "cwm/model/ops_cuda.cuh"
+
+enum {
+    TILE = 64,          /* rows, and channels */
+    TILE_BYTES = 8192,
+    GROUP_THREADS = 128,
+    LOCAL = TILE * TILE / GROUP_THREADS, /* of a result, in a thread */
+    STEPS = TILE / 16,  /* products of 16 deep that make one of a tile */
+    LEFT = STEPS * 4,   /* registers of a whole left side */
+};
+
+/* ---- shared memory --------------------------------------------------------
+ */
+
+static __device__ inline uint32_t shared_at(const void *p)
+{
+    return (uint32_t)__cvta_generic_to_shared(p);
+}
+
+/* 16 bytes, or zeros where `is_there` is not. */
+static __device__ inline void copy_piece(uint32_t to, const void *from,
+                                         bool is_there)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to),
+                 "l"(from), "r"(is_there ? 16 : 0)
+                 : "memory");
+}
+
+static __device__ inline void copies_end(void)
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/* Until all but the last N groups of this thread's copies are there, and the
+ * tensor cores may see them behind the next barrier. */
+template <int N>
+static __device__ inline void copies_wait(void)
+{
+    asm volatile("cp.async.wait_group %0;\n"
+                 "fence.proxy.async.shared::cta;" ::"n"(N)
+                 : "memory");
+}
+
+/* Rows first .. first + 63 of one head: `from` is row 0, rows `stride` values
+ * apart; rows from n_rows on are zeros.  By n_threads threads. */
+static __device__ inline void copy_tile(uint32_t to, const __nv_bfloat16 *from,
+                                        size_t stride, int first, int n_rows,
+                                        int thread, int n_threads)
+{
+#pragma unroll
+    for (int i = thread; i < TILE * 8; i += n_threads) {
+        int row = i / 8;
+        int piece = i % 8;
+        bool is_there = first + row < n_rows;
+        const __nv_bfloat16 *at =
+            from + (size_t)(is_there ? first + row : 0) * stride + piece * 8;
+
+        copy_piece(to + row * 128 + ((piece ^ (row & 7)) << 4), at, is_there);
+    }
+}
+
+/* 2^x to about 22 bits. */
+static __device__ inline float exp2_fast(float x)
+{
+    float y;
+
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+/* ---- products -------------------------------------------------------------
+ */
+
+/* A tile as the cores are told of it: 128-byte swizzle, eight rows every 1024
+ * bytes. */
+static __device__ inline uint64_t tile_word(uint32_t at)
+{
+    return (uint64_t)((at & 0x3FFFF) >> 4) | (uint64_t)(1024 >> 4) << 16 |
+           (uint64_t)(1024 >> 4) << 32 | (uint64_t)1 << 62;
+}
+
+/* Step s goes 16 channels on in a tile whose rows are the columns of the
+ * result, or 16 rows where its rows are what is summed over. */
+static __device__ inline uint64_t by_channels(uint64_t word, int s)
+{
+    return word + s * (32 >> 4);
+}
+
+static __device__ inline uint64_t by_rows(uint64_t word, int s)
+{
+    return word + s * (16 * 128 >> 4);
+}
+
+static __device__ inline void products_begin(void)
+{
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+static __device__ inline void products_end(void)
+{
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+
+template <int N>
+static __device__ inline void products_wait(void)
+{
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+}
+
+/* d (+)= left (16 deep, registers) times a tile; IS_TURNED: the tile's rows
+ * are summed over. */
+template <int IS_TURNED>
+static __device__ inline void product(float d[LOCAL], const uint32_t left[4],
+                                      uint64_t word, bool add)
+{
+    asm volatile(
+        "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+        "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
+        "%25, %26, %27, %28, %29, %30, %31}"
+        ", {%32, %33, %34, %35}, %36, p, 1, 1, %38;\n}"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]),
+          "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
+          "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]),
+          "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
+          "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]),
+          "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
+          "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+          "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(word),
+          "r"((int)add), "n"(IS_TURNED)
+        : "memory");
+}
+
+/* All of a tile deep. */
+template <int IS_TURNED>
+static __device__ inline void tile_product(float d[LOCAL],
+                                           const uint32_t left[LEFT],
+                                           uint32_t tile, bool add)
+{
+    uint64_t word = tile_word(tile);
+
+#pragma unroll
+    for (int s = 0; s < STEPS; s++) {
+        product<IS_TURNED>(d, left + s * 4,
+                           IS_TURNED ? by_rows(word, s) : by_channels(word, s),
+                           add || s > 0);
+    }
+}
+
+/* The left side of the next product from a result. */
+static __device__ inline void to_left(const float d[LOCAL], uint32_t left[LEFT])
+{
+#pragma unroll
+    for (int i = 0; i < LEFT; i++) {
+        left[i] = pack2(d[2 * i], d[2 * i + 1]);
+    }
+}
+
+/* A left side from memory: rows first.. of one head; rows from n_rows on are
+ * zeros. */
+static __device__ inline void load_left(const __nv_bfloat16 *from,
+                                        size_t stride, int first, int n_rows,
+                                        uint32_t left[LEFT])
+{
+    int thread = threadIdx.x % GROUP_THREADS;
+    int row = first + thread / 32 * 16 + thread % 32 / 4;
+    int column = thread % 4 * 2;
+
+#pragma unroll
+    for (int i = 0; i < LEFT; i++) {
+        int at = row + i % 2 * 8;
+        const __nv_bfloat16 *p =
+            from + (size_t)at * stride + column + i / 2 * 8;
+
+        left[i] = at < n_rows ? *(const uint32_t *)p : 0;
+    }
+}
+
+/* Rows of a result to memory, as bf16. */
+static __device__ inline void store_rows(const float d[LOCAL],
+                                         const float scales[2],
+                                         __nv_bfloat16 *to, size_t stride,
+                                         int first, int n_rows)
+{
+    int thread = threadIdx.x % GROUP_THREADS;
+    int row = first + thread / 32 * 16 + thread % 32 / 4;
+    int column = thread % 4 * 2;
+
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        __nv_bfloat16 *p = to + (size_t)(row + half * 8) * stride + column;
+
+        if (row + half * 8 >= n_rows) {
+            continue;
+        }
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++) {
+            *(uint32_t *)(p + j * 8) =
+                pack2(d[j * 4 + half * 2] * scales[half],
+                      d[j * 4 + half * 2 + 1] * scales[half]);
+        }
+    }
+}
+
+#endif /* CWM_MODEL_OPS_CUDA_FLASH_CUH */

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_cuda_flash_back.cu -- attention backward in tiles: bf16, heads of 64.
+ *
+ * Two kernels, so that nothing is added to by two blocks: one goes through
+ * the keys of 64 queries and makes their gradient, the other through the
+ * queries (of all heads that share them) of 64 keys and makes those of keys
+ * and values.  Both compute the weights anew; that is two products of seven
+ * more than one kernel would need, and no sum in an order that is not fixed.
+ *
+ *     p = exp(q k' scale - lse)    dp = do v'    ds = p (dp - delta) scale
+ *     dq = ds k                    dk = ds' q    dv = p' do
+ */
+#include "cwm/model/ops_cuda_flash.cuh"
+
+enum { STAGES = 2 };
+
+struct back_args {
+    struct cuda_attention a;
+    const __nv_bfloat16 *dout, *out; /* [N,H,D] */
+    const float *lse;                /* [N,H] */
+    float *deltas;                   /* [N,H] */
+    __nv_bfloat16 *dqkv;             /* [N,H+2G,D] */
+};
+
+static const float log2_e = 1.44269504f;
+
+/* ---- queries --------------------------------------------------------------
+ */
+
+/* Of the products of what two left sides have in the same places, by rows. */
+static __device__ inline void row_products(const uint32_t a[LEFT],
+                                           const uint32_t b[LEFT],
+                                           float sums[2])
+{
+    sums[0] = sums[1] = 0;
+#pragma unroll
+    for (int i = 0; i < LEFT; i++) {
+        float low = __uint_as_float(a[i] << 16) * __uint_as_float(b[i] << 16);
+        float high = __uint_as_float(a[i] & 0xFFFF0000u) *
+                     __uint_as_float(b[i] & 0xFFFF0000u);
+
+        sums[i % 2] += low + high;
+    }
+    for (int half = 0; half < 2; half++) {
+        sums[half] += __shfl_xor_sync(0xFFFFFFFFu, sums[half], 1);
+        sums[half] += __shfl_xor_sync(0xFFFFFFFFu, sums[half], 2);
+    }
+}
+
+static __global__ void __launch_bounds__(GROUP_THREADS, 3)
+    flash_queries(const __grid_constant__ struct back_args b)
+{
+    extern __shared__ __align__(1024) unsigned char tiles[];
+    const struct cuda_attention &a = b.a;
+    size_t stride = (size_t)(a.n_heads + 2 * a.n_kv_heads) * TILE;
+    size_t out_stride = (size_t)a.n_heads * TILE;
+    int head = (int)blockIdx.x;
+    int tile = (int)(gridDim.y - 1 - blockIdx.y);
+    int first = tile * TILE;
+    int last = a.n_tokens - 1;
+    int kv = head / (a.n_heads / a.n_kv_heads);
+    const __nv_bfloat16 *keys = a.qkv + (size_t)(a.n_heads + kv) * TILE;
+    const __nv_bfloat16 *values = keys + (size_t)a.n_kv_heads * TILE;
+    uint32_t at = shared_at(tiles);
+    int row = first + (int)threadIdx.x / 32 * 16 + (int)threadIdx.x % 32 / 4;
+    int from = first_key(a.starts, a.window, first) / TILE;
+    int whole_from =
+        (first_key(a.starts, a.window, min(first + TILE - 1, last)) + TILE -
+         1) /
+        TILE;
+    int first_keys[2];
+    float lse[2];
+    float deltas[2];
+    uint32_t q[LEFT];
+    uint32_t dout[LEFT];
+    float dq[LOCAL];
+
+    load_left(b.dout + (size_t)head * TILE, out_stride, first, a.n_tokens,
+              dout);
+    load_left(b.out + (size_t)head * TILE, out_stride, first, a.n_tokens, q);
+    row_products(dout, q, deltas);
+    load_left(a.qkv + (size_t)head * TILE, stride, first, a.n_tokens, q);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int t = min(row + half * 8, last);
+        size_t one = (size_t)t * a.n_heads + head;
+
+        first_keys[half] = first_key(a.starts, a.window, t);
+        lse[half] = b.lse[one] * log2_e;
+        if (threadIdx.x % 4 == 0 && row + half * 8 < a.n_tokens) {
+            b.deltas[one] = deltas[half];
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < LOCAL; i++) {
+        dq[i] = 0;
+    }
+    copy_tile(at, keys, stride, from * TILE, a.n_tokens, threadIdx.x,
+              GROUP_THREADS);
+    copy_tile(at + TILE_BYTES, values, stride, from * TILE, a.n_tokens,
+              threadIdx.x, GROUP_THREADS);
+    copies_end();
+    for (int k = from; k <= tile; k++) {
+        uint32_t stage = at + (k - from) % STAGES * 2 * TILE_BYTES;
+        uint32_t next = at + (k + 1 - from) % STAGES * 2 * TILE_BYTES;
+        uint32_t left[LEFT];
+        float s[LOCAL];
+        float dp[LOCAL];
+
+        copies_wait<0>();
+        __syncthreads();
+        if (k < tile) {
+            copy_tile(next, keys, stride, (k + 1) * TILE, a.n_tokens,
+                      threadIdx.x, GROUP_THREADS);
+            copy_tile(next + TILE_BYTES, values, stride, (k + 1) * TILE,
+                      a.n_tokens, threadIdx.x, GROUP_THREADS);
+            copies_end();
+        }
+        products_begin();
+        tile_product<0>(s, q, stage, false);
+        products_end();
+        tile_product<0>(dp, dout, stage + TILE_BYTES, false);
+        products_end();
+        products_wait<1>();
+#pragma unroll
+        for (int i = 0; i < LOCAL; i++) {
+            s[i] = exp2_fast(s[i] * (a.scale * log2_e) - lse[i / 2 % 2]);
+        }
+        if (k < whole_from || k == tile) {
+            int column = k * TILE + (int)threadIdx.x % 4 * 2;
+
+#pragma unroll
+            for (int i = 0; i < LOCAL; i++) {
+                int half = i / 2 % 2;
+                int key = column + i / 4 * 8 + i % 2;
+
+                if (key > row + half * 8 || key < first_keys[half]) {
+                    s[i] = 0;
+                }
+            }
+        }
+        products_wait<0>();
+#pragma unroll
+        for (int i = 0; i < LOCAL; i++) {
+            s[i] *= dp[i] - deltas[i / 2 % 2];
+        }
+        to_left(s, left);
+        products_begin();
+        tile_product<1>(dq, left, stage, true);
+        products_end();
+        products_wait<0>();
+    }
+    {
+        const float scales[2] = {a.scale, a.scale};
+
+        store_rows(dq, scales, b.dqkv + (size_t)head * TILE, stride, first,
+                   a.n_tokens);
+    }
+}
+
+/* ---- keys and values ------------------------------------------------------
+ */
+
+/* Behind two tiles of a stage: the queries' numbers. */
+enum { KEYS_STAGE = 2 * TILE_BYTES + 1024 };
+
+/* Queries' tiles from `tile` on that see a key of it: first keys never go
+ * down. */
+static __device__ inline int n_seeing(const struct cuda_attention &a, int tile)
+{
+    int n_tiles = (a.n_tokens + TILE - 1) / TILE;
+    int last_key = tile * TILE + TILE - 1;
+    int n = 0;
+    int more;
+
+    do {
+        int at = tile + n + (int)threadIdx.x;
+
+        more = __syncthreads_count(
+            at < n_tiles && first_key(a.starts, a.window, at * TILE) <= last_key);
+        n += more;
+    } while (more == GROUP_THREADS);
+    return n;
+}
+
+static __device__ inline void copy_queries(const struct back_args &b,
+                                           uint32_t to, int head, int tile)
+{
+    const struct cuda_attention &a = b.a;
+    size_t stride = (size_t)(a.n_heads + 2 * a.n_kv_heads) * TILE;
+    int first = tile * TILE;
+    int thread = (int)threadIdx.x;
+    const float *from = thread < TILE ? b.lse : b.deltas;
+    int row = first + thread % TILE;
+    bool is_there = row < a.n_tokens;
+
+    copy_tile(to, a.qkv + (size_t)head * TILE, stride, first, a.n_tokens,
+              thread, GROUP_THREADS);
+    copy_tile(to + TILE_BYTES, b.dout + (size_t)head * TILE,
+              (size_t)a.n_heads * TILE, first, a.n_tokens, thread,
+              GROUP_THREADS);
+    asm volatile(
+        "cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(
+            to + 2 * TILE_BYTES + thread * 4),
+        "l"(from + (size_t)(is_there ? row : 0) * a.n_heads + head),
+        "r"(is_there ? 4 : 0)
+        : "memory");
+    copies_end();
+}
+
+static __global__ void __launch_bounds__(GROUP_THREADS, 2)
+    flash_keys(const __grid_constant__ struct back_args b)
+{
+    extern __shared__ __align__(1024) unsigned char tiles[];
+    const struct cuda_attention &a = b.a;
+    size_t stride = (size_t)(a.n_heads + 2 * a.n_kv_heads) * TILE;
+    int g = (int)blockIdx.x;
+    int tile = (int)blockIdx.y;
+    int first = tile * TILE;
+    int n_shared = a.n_heads / a.n_kv_heads;
+    int n_tiles = n_seeing(a, tile);
+    int n_steps = n_tiles * n_shared;
+    uint32_t at = shared_at(tiles);
+    int row = first + (int)threadIdx.x / 32 * 16 + (int)threadIdx.x % 32 / 4;
+    int column = (int)threadIdx.x % 4 * 2;
+    uint32_t key[LEFT];
+    uint32_t value[LEFT];
+    float dk[LOCAL];
+    float dv[LOCAL];
+
+    load_left(a.qkv + (size_t)(a.n_heads + g) * TILE, stride, first, a.n_tokens,
+              key);
+    load_left(a.qkv + (size_t)(a.n_heads + a.n_kv_heads + g) * TILE, stride,
+              first, a.n_tokens, value);
+#pragma unroll
+    for (int i = 0; i < LOCAL; i++) {
+        dk[i] = 0;
+        dv[i] = 0;
+    }
+    copy_queries(b, at, g * n_shared, tile);
+    for (int step = 0; step < n_steps; step++) {
+        uint32_t stage = at + step % STAGES * KEYS_STAGE;
+        const float *numbers =
+            (const float *)(tiles + step % STAGES * KEYS_STAGE +
+                            2 * TILE_BYTES);
+        int q_tile = tile + step / n_shared;
+        int query = q_tile * TILE;
+        uint32_t left[LEFT];
+        float s[LOCAL];
+        float dp[LOCAL];
+
+        copies_wait<0>();
+        __syncthreads();
+        if (step + 1 < n_steps) {
+            copy_queries(b, at + (step + 1) % STAGES * KEYS_STAGE,
+                         g * n_shared + (step + 1) % n_shared,
+                         tile + (step + 1) / n_shared);
+        }
+        products_begin();
+        tile_product<0>(s, key, stage, false);
+        products_end();
+        tile_product<0>(dp, value, stage + TILE_BYTES, false);
+        products_end();
+        products_wait<1>();
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++) {
+            float2 lse = *(const float2 *)(numbers + j * 8 + column);
+
+            lse.x *= log2_e;
+            lse.y *= log2_e;
+            for (int i = j * 4; i < j * 4 + 4; i++) {
+                s[i] = exp2_fast(s[i] * (a.scale * log2_e) -
+                             (i % 2 ? lse.y : lse.x));
+            }
+        }
+        /* Some query of the tile does not see all keys of ours? */
+        if (q_tile == tile || query + TILE > a.n_tokens ||
+            first_key(a.starts, a.window, query + TILE - 1) > first) {
+#pragma unroll
+            for (int j = 0; j < TILE / 8; j++) {
+                for (int k = 0; k < 2; k++) {
+                    int t = query + j * 8 + column + k;
+                    int least = t < a.n_tokens
+                                    ? first_key(a.starts, a.window, t)
+                                    : a.n_tokens;
+
+                    if (row > t || row < least) {
+                        s[j * 4 + k] = 0;
+                    }
+                    if (row + 8 > t || row + 8 < least) {
+                        s[j * 4 + 2 + k] = 0;
+                    }
+                }
+            }
+        }
+        to_left(s, left);
+        products_wait<0>();
+        products_begin();
+        tile_product<1>(dv, left, stage + TILE_BYTES, true);
+        products_end();
+#pragma unroll
+        for (int j = 0; j < TILE / 8; j++) {
+            float2 delta = *(const float2 *)(numbers + TILE + j * 8 + column);
+
+            for (int i = j * 4; i < j * 4 + 4; i++) {
+                s[i] *= dp[i] - (i % 2 ? delta.y : delta.x);
+            }
+        }
+        products_wait<0>();
+        to_left(s, left);
+        products_begin();
+        tile_product<1>(dk, left, stage, true);
+        products_end();
+        products_wait<0>();
+    }
+    {
+        const float scales[2] = {a.scale, a.scale};
+        const float ones[2] = {1, 1};
+
+        store_rows(dk, scales, b.dqkv + (size_t)(a.n_heads + g) * TILE, stride,
+                   first, a.n_tokens);
+        store_rows(dv, ones,
+                   b.dqkv + (size_t)(a.n_heads + a.n_kv_heads + g) * TILE,
+                   stride, first, a.n_tokens);
+    }
+}
+
+void cuda__flash_back(struct cuda_ops *c, const struct cuda_attention *a,
+                      const __nv_bfloat16 *dout, const __nv_bfloat16 *out,
+                      const float *lse, float *deltas, __nv_bfloat16 *dqkv)
+{
+    unsigned n_tiles = cuda_blocks(a->n_tokens, TILE);
+    struct back_args b = {*a, dout, out, lse, deltas, dqkv};
+
+    flash_queries<<<dim3(a->n_heads, n_tiles), GROUP_THREADS,
+                    STAGES * 2 * TILE_BYTES, c->stream>>>(b);
+    flash_keys<<<dim3(a->n_kv_heads, n_tiles), GROUP_THREADS,
+                 STAGES * KEYS_STAGE, c->stream>>>(b);
+    cuda__launched(c, "attention_back");
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops_cuda_gemm.cu -- products of matrices, by cuBLASLt.
+ *
+ * cuBLASLt counts by columns, so our row-major arrays are its transposes:
+ * y = x W^T is asked for as y' = W'^T x'.  A product that comes again finds its
+ * plan; the algorithm of a plan is the fastest of those that cuBLASLt offers,
+ * tried once on scratch, or its first offer where the table is deterministic.
+ */
+#include "cwm/model/ops_cuda.cuh"
+
+enum gemm_kind {
+    GEMM_FORWARD, /* out [n,n_out] = x [n,n_in] w^T */
+    GEMM_DX,      /* dx [n,n_in] = dy [n,n_out] w */
+    GEMM_DW,      /* dw [n_out,n_in] += dy^T x */
+};
+
+enum { N_OFFERS = 8, N_TRIES = 3, WORKSPACE_BYTES = 64 << 20 };
+
+/* In cuBLASLt's terms: d [m,n] (columns ldd apart) of sums over k. */
+struct gemm {
+    enum gemm_kind kind;
+    size_t m, n, k, ldd;
+    bool is_f32_out;
+    const void *a, *b;
+    void *d;
+};
+
+/* ---- plans ----------------------------------------------------------------
+ */
+
+static void plan_free(struct cuda_plan *p)
+{
+    cublasLtMatmulDescDestroy(p->product);
+    cublasLtMatrixLayoutDestroy(p->a);
+    cublasLtMatrixLayoutDestroy(p->b);
+    cublasLtMatrixLayoutDestroy(p->d);
+    *p = (struct cuda_plan){};
+}
+
+void cuda__free_plans(struct cuda_ops *c)
+{
+    for (size_t i = 0; i < c->n_plans; i++) {
+        plan_free(&c->plans[i]);
+    }
+    c->n_plans = 0;
+}
+
+/* Of all three arrays, in bytes. */
+static uint32_t alignment_of(const struct gemm *g)
+{
+    uintptr_t bits = (uintptr_t)g->a | (uintptr_t)g->b | (uintptr_t)g->d;
+    uint32_t n = 1;
+
+    while (n < 16 && !(bits & n)) { /* more is of no use */
+        n *= 2;
+    }
+    return n;
+}
+
+static cublasStatus_t run(struct cuda_ops *c, const struct cuda_plan *p,
+                          const struct gemm *g, void *d,
+                          const cublasLtMatmulAlgo_t *algorithm)
+{
+    const float one = 1;
+    const float add = g->kind == GEMM_DW ? 1.0f : 0.0f;
+
+    return cublasLtMatmul(c->lt, p->product, &one, g->a, p->a, g->b, p->b, &add,
+                          d, p->d, d, p->d, algorithm, c->workspace,
+                          WORKSPACE_BYTES, c->stream);
+}
+
+/* Milliseconds of a run, the best of some; less than 0: it cannot. */
+static float try_algorithm(struct cuda_ops *c, const struct cuda_plan *p,
+                           const struct gemm *g, void *d,
+                           const cublasLtMatmulAlgo_t *algorithm,
+                           cudaEvent_t begin, cudaEvent_t end)
+{
+    float best = -1;
+
+    for (int i = 0; i < N_TRIES; i++) {
+        float ms = 0;
+
+        cudaEventRecord(begin, c->stream);
+        if (run(c, p, g, d, algorithm) != CUBLAS_STATUS_SUCCESS) {
+            return -1;
+        }
+        cudaEventRecord(end, c->stream);
+        if (cudaEventSynchronize(end) != cudaSuccess ||
+            cudaEventElapsedTime(&ms, begin, end) != cudaSuccess) {
+            return -1;
+        }
+        best = best < 0 || ms < best ? ms : best;
+    }
+    return best;
+}
+
+static void choose_fastest(struct cuda_ops *c, struct cuda_plan *p,
+                           const struct gemm *g,
+                           const cublasLtMatmulHeuristicResult_t *offers, int n)
+{
+    size_t n_bytes = g->ldd * g->n * (g->is_f32_out ? 4 : 2);
+    cudaEvent_t begin = NULL;
+    cudaEvent_t end = NULL;
+    void *scratch = g->d; /* what is only written may be written often */
+    float best = -1;
+
+    if (g->kind == GEMM_DW && cudaMalloc(&scratch, n_bytes) != cudaSuccess) {
+        cudaGetLastError(); /* no room to try */
+        return;
+    }
+    if (g->kind == GEMM_DW) {
+        cudaMemsetAsync(scratch, 0, n_bytes, c->stream);
+    }
+    if (cudaEventCreate(&begin) == cudaSuccess &&
+        cudaEventCreate(&end) == cudaSuccess) {
+        for (int i = 0; i < n; i++) {
+            float ms = try_algorithm(c, p, g, scratch, &offers[i].algo, begin,
+                                     end);
+
+            if (ms >= 0 && (best < 0 || ms < best)) {
+                best = ms;
+                p->algorithm = offers[i].algo;
+            }
+        }
+    }
+    if (begin) {
+        cudaEventDestroy(begin);
+    }
+    if (end) {
+        cudaEventDestroy(end);
+    }
+    if (g->kind == GEMM_DW) {
+        cudaFree(scratch);
+    }
+}
+
+/* The offers' number; 0 is noted. */
+static int ask_offers(struct cuda_ops *c, const struct cuda_plan *p,
+                      const struct gemm *g,
+                      cublasLtMatmulHeuristicResult_t offers[N_OFFERS])
+{
+    /* partial sums are added up in one order, not as blocks end */
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE |
+                          CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+    size_t workspace = WORKSPACE_BYTES;
+    uint32_t all = alignment_of(g);
+    cublasLtMatmulPreference_t wish = NULL;
+    cublasStatus_t status = cublasLtMatmulPreferenceCreate(&wish);
+    int n = 0;
+
+    if (status == CUBLAS_STATUS_SUCCESS) {
+        const struct {
+            cublasLtMatmulPreferenceAttributes_t name;
+            const void *value;
+            size_t n_bytes;
+        } wishes[] = {
+            {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+             sizeof workspace},
+            {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
+             sizeof reductions},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &all,
+             sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &all,
+             sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &all,
+             sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &all,
+             sizeof all},
+        };
+
+        for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
+            cublasLtMatmulPreferenceSetAttribute(
+                wish, wishes[i].name, wishes[i].value, wishes[i].n_bytes);
+        }
+        status = cublasLtMatmulAlgoGetHeuristic(c->lt, p->product, p->a, p->b,
+                                                p->d, p->d, wish, N_OFFERS,
+                                                offers, &n);
+        cublasLtMatmulPreferenceDestroy(wish);
+    }
+    cuda__note_product(c,
+                       status == CUBLAS_STATUS_SUCCESS && n < 1
+                           ? CUBLAS_STATUS_NOT_SUPPORTED
+                           : status,
+                       "planning a product");
+    return n;
+}
+
+static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
+                      const struct gemm *g)
+{
+    cudaDataType_t in = c->o.type == OPS_F32 ? CUDA_R_32F : CUDA_R_16BF;
+    cudaDataType_t out = g->is_f32_out ? CUDA_R_32F : in;
+    cublasOperation_t turned = CUBLAS_OP_T;
+    cublasLtMatmulHeuristicResult_t offers[N_OFFERS];
+    bool a_turned = g->kind == GEMM_FORWARD; /* [k,m] in memory */
+    bool b_turned = g->kind == GEMM_DW;      /* [n,k] in memory */
+    cublasStatus_t status;
+    int n;
+
+    *p = (struct cuda_plan){.kind = g->kind, .m = g->m, .n = g->n, .k = g->k,
+                            .ldd = g->ldd, .is_f32_out = g->is_f32_out,
+                            .alignment = alignment_of(g)};
+    status = cublasLtMatmulDescCreate(&p->product, CUBLAS_COMPUTE_32F,
+                                      CUDA_R_32F);
+    if (status == CUBLAS_STATUS_SUCCESS && a_turned) {
+        status = cublasLtMatmulDescSetAttribute(
+            p->product, CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned);
+    }
+    if (status == CUBLAS_STATUS_SUCCESS && b_turned) {
+        status = cublasLtMatmulDescSetAttribute(
+            p->product, CUBLASLT_MATMUL_DESC_TRANSB, &turned, sizeof turned);
+    }
+    if (status == CUBLAS_STATUS_SUCCESS) {
+        status = cublasLtMatrixLayoutCreate(
+            &p->a, in, a_turned ? g->k : g->m, a_turned ? g->m : g->k,
+            (int64_t)(a_turned ? g->k : g->m));
+    }
+    if (status == CUBLAS_STATUS_SUCCESS) {
+        status = cublasLtMatrixLayoutCreate(
+            &p->b, in, b_turned ? g->n : g->k, b_turned ? g->k : g->n,
+            (int64_t)(b_turned ? g->n : g->k));
+    }
+    if (status == CUBLAS_STATUS_SUCCESS) {
+        status = cublasLtMatrixLayoutCreate(&p->d, out, g->m, g->n,
+                                            (int64_t)g->ldd);
+    }
+    cuda__note_product(c, status, "planning a product");
+    n = status == CUBLAS_STATUS_SUCCESS ? ask_offers(c, p, g, offers) : 0;
+    if (n < 1) {
+        plan_free(p);
+        return false;
+    }
+    p->algorithm = offers[0].algo;
+    if (!c->is_deterministic && n > 1) {
+        choose_fastest(c, p, g, offers, n);
+    }
+    return true;
+}
+
+static struct cuda_plan *plan_find(struct cuda_ops *c, const struct gemm *g)
+{
+    struct cuda_plan *p;
+
+    for (size_t i = 0; i < c->n_plans; i++) {
+        p = &c->plans[i];
+        if (p->kind == g->kind && p->m == g->m && p->n == g->n &&
+            p->k == g->k && p->ldd == g->ldd &&
+            p->is_f32_out == g->is_f32_out &&
+            p->alignment == alignment_of(g)) {
+            return p;
+        }
+    }
+    if (c->n_plans < CUDA_PLANS) {
+        p = &c->plans[c->n_plans];
+        if (!plan_make(c, p, g)) {
+            return NULL;
+        }
+        c->n_plans++;
+        return p;
+    }
+    p = &c->plans[c->next_plan];
+    plan_free(p);
+    if (!plan_make(c, p, g)) {
+        /* the last takes the empty place */
+        *p = c->plans[--c->n_plans];
+        return NULL;
+    }
+    c->next_plan = (c->next_plan + 1) % CUDA_PLANS;
+    return p;
+}
+
+static void multiply(struct cuda_ops *c, const struct gemm *g)
+{
+    const struct cuda_plan *p;
+
+    if (c->has_failed || g->n < 1 || g->m < 1 || g->k < 1) {
+        return;
+    }
+    p = plan_find(c, g);
+    if (p) {
+        cuda__note_product(c, run(c, p, g, g->d, &p->algorithm), "a product");
+    }
+}
+
+/* ---- weights --------------------------------------------------------------
+ */
+
+template <typename T>
+static __global__ void widen(const int8_t *values, const float *scales,
+                             size_t n, size_t n_in, T *out)
+{
+    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+
+    if (i < n) {
+        put(out + i, (float)values[i] * scales[i / n_in]);
+    }
+}
+
+/* Weights of 8 bits are held in the table's type: products of those are as
+ * fast here as they need to be. */
+static void cuda_matrix_changed(struct ops *o, struct ops_matrix *w, bool many)
+{
+    struct cuda_ops *c = cuda_of(o);
+    size_t n = w->n_out * w->n_in;
+
+    (void)many;
+    if (w->type != OPS_I8) {
+        return;
+    }
+    if (!w->packed) {
+        w->packed = o->alloc(o, n * ops_type_bytes(o->type));
+    }
+    if (!w->packed) {
+        cuda__note(c, cudaErrorMemoryAllocation, "holding weights");
+        return;
+    }
+    if (o->type == OPS_F32) {
+        widen<<<cuda_blocks(n, 256), 256, 0, c->stream>>>(
+            (const int8_t *)w->values, w->scales, n, w->n_in,
+            (float *)w->packed);
+    } else {
+        widen<<<cuda_blocks(n, 256), 256, 0, c->stream>>>(
+            (const int8_t *)w->values, w->scales, n, w->n_in,
+            (__nv_bfloat16 *)w->packed);
+    }
+    cuda__launched(c, "holding weights");
+}
+
+static void cuda_matrix_release(struct ops *o, struct ops_matrix *w)
+{
+    if (w->packed) {
+        o->free(o, w->packed);
+        w->packed = NULL;
+    }
+}
+
+static const void *values_of(const struct ops_matrix *w)
+{
+    return w->packed ? w->packed : w->values;
+}
+
+/* ---- the table's products -------------------------------------------------
+ */
+
+static void cuda_linear(struct ops *o, const void *x, size_t n,
+                        const struct ops_matrix *w, void *out, size_t stride,
+                        enum ops_type out_type)
+{
+    const struct gemm g = {.kind = GEMM_FORWARD,
+                           .m = w->n_out,
+                           .n = n,
+                           .k = w->n_in,
+                           .ldd = stride,
+                           .is_f32_out = out_type == OPS_F32,
+                           .a = values_of(w),
+                           .b = x,
+                           .d = out};
+
+    multiply(cuda_of(o), &g);
+}
+
+static void cuda_linear_dx(struct ops *o, const void *dy, size_t n,
+                           const struct ops_matrix *w, void *dx)
+{
+    const struct gemm g = {.kind = GEMM_DX,
+                           .m = w->n_in,
+                           .n = n,
+                           .k = w->n_out,
+                           .ldd = w->n_in,
+                           .is_f32_out = o->type == OPS_F32,
+                           .a = values_of(w),
+                           .b = dy,
+                           .d = dx};
+
+    multiply(cuda_of(o), &g);
+}
+
+static void cuda_linear_dw(struct ops *o, const void *dy, const void *x,
+                           size_t n, size_t n_out, size_t n_in, float *dw)
+{
+    const struct gemm g = {.kind = GEMM_DW,
+                           .m = n_in,
+                           .n = n_out,
+                           .k = n,
+                           .ldd = n_in,
+                           .is_f32_out = true,
+                           .a = x,
+                           .b = dy,
+                           .d = dw};
+
+    multiply(cuda_of(o), &g);
+}
+
+void cuda__set_gemm(struct ops *o)
+{
+    o->matrix_changed = cuda_matrix_changed;
+    o->matrix_release = cuda_matrix_release;
+    o->linear = cuda_linear;
+    o->linear_dx = cuda_linear_dx;
+    o->linear_dw = cuda_linear_dw;
+}

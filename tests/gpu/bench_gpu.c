@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_gpu.c train|decode [32m|88m|287m] [--steps N] -- how fast a GPU trains
+ * and generates.
+ *
+ * train: the shapes and batches of docs/benchmarks.md: vocabulary 8,192, rows
+ * of 2,048 tokens, a window of 512 in three of four layers.  Whole steps are
+ * timed (batch written, forward, backward, length of the gradients, AdamW),
+ * the weights in fp32, products in bf16.  The share of peak counts what the
+ * model needs (6 operations a weight of a product, and attention by the keys
+ * that are seen), not what is computed, over 790 Top/s, which large products
+ * of random bf16 numbers reach on an H200.
+ *
+ * decode: batch 256, prompts of 512 tokens, greedy.
+ *
+ * Prints one JSON object a line.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cwm/model/transformer.h"
+#include "tests/gpu/gpu_test.h"
+
+enum { ROW_TOKENS = 2048, WINDOW = 512, VOCABULARY = 8192, WARM_STEPS = 3 };
+
+static const double peak = 790e12;
+
+static const struct shape {
+    const char *name;
+    uint32_t n_layers, width, heads, kv_heads, ffn, rows;
+} shapes[] = {
+    {"32m", 8, 512, 8, 4, 1408, 64},
+    {"88m", 12, 768, 12, 4, 2048, 48},
+    {"287m", 24, 1024, 16, 4, 2816, 24},
+};
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static struct model_config config_of(const struct shape *s)
+{
+    struct model_config c = {.n_layers = s->n_layers,
+                             .d_model = s->width,
+                             .n_heads = s->heads,
+                             .n_kv_heads = s->kv_heads,
+                             .d_head = s->width / s->heads,
+                             .d_ffn = s->ffn,
+                             .vocab_size = VOCABULARY,
+                             .max_positions = ROW_TOKENS,
+                             .window = WINDOW,
+                             .rms_eps = 1e-5,
+                             .rope_theta = 10000.0};
+    uint32_t i;
+
+    for (i = 0; i < c.n_layers; i++) {
+        c.is_sliding[i] = i % 4 != 0 && i + 1 != c.n_layers;
+    }
+    return c;
+}
+
+/* Of a step, for each token. */
+static double operations(const struct model_config *c, size_t n_parameters)
+{
+    double n = 6.0 * (double)(n_parameters - (size_t)c->vocab_size * c->d_model);
+    uint32_t i;
+
+    for (i = 0; i < c->n_layers; i++) {
+        double w = c->is_sliding[i] ? c->window : ROW_TOKENS;
+        /* keys that a query sees, on the average */
+        double keys = w - w * (w - 1) / 2 / ROW_TOKENS;
+
+        n += 12.0 * keys * c->n_heads * c->d_head;
+    }
+    return n;
+}
+
+struct arrays {
+    uint32_t *ids, *targets, *starts, *positions;
+    float *weights;
+};
+
+static struct arrays make_arrays(size_t n)
+{
+    struct arrays a = {must_have(malloc(n * 4)), must_have(malloc(n * 4)),
+                       must_have(malloc(n * 4)), must_have(malloc(n * 4)),
+                       must_have(malloc(n * 4))};
+    uint64_t z = 1;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        z = z * 6364136223846793005u + 1442695040888963407u;
+        a.ids[i] = (uint32_t)(z >> 40) % VOCABULARY;
+        a.targets[i] = (a.ids[i] * 5 + 1) % VOCABULARY;
+        a.starts[i] = (uint32_t)(i / ROW_TOKENS * ROW_TOKENS);
+        a.positions[i] = (uint32_t)(i % ROW_TOKENS);
+        a.weights[i] = 1.0f / (float)n;
+    }
+    return a;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double d = *(const double *)a - *(const double *)b;
+
+    return (d > 0) - (d < 0);
+}
+
+static void train(const struct shape *s, int n_steps)
+{
+    struct model_config c = config_of(s);
+    const struct ops_adamw adamw = {1e-4f, 0.9f, 0.95f, 1e-8f,
+                                    0.1f,  1.0f, 1.0f,  1.0f};
+    size_t n = (size_t)s->rows * ROW_TOKENS;
+    struct arrays a = make_arrays(n);
+    struct transformer_batch batch = {n,         a.ids,    a.targets,
+                                      a.weights, a.starts, a.positions};
+    struct ops *o = gpu_ops(OPS_BF16, false);
+    struct transformer *t = NULL;
+    struct cwm_err err;
+    double *times = must_have(malloc((size_t)n_steps * sizeof *times));
+    double loss = 0;
+    double first_loss = 0;
+    double rate;
+    int i;
+
+    must(transformer_new(o, &c, n, &t, &err), &err);
+    must(transformer_init(t, 1, &err), &err);
+    for (i = -WARM_STEPS; i < n_steps; i++) {
+        double begin = seconds();
+
+        transformer_forget_gradients(t);
+        must(transformer_learn(t, &batch, &loss, &err), &err);
+        transformer_gradient_norm(t);
+        transformer_update(t, &adamw);
+        must(o->check(o, &err), &err);
+        if (i == -WARM_STEPS) {
+            first_loss = loss;
+        }
+        if (i >= 0) {
+            times[i] = seconds() - begin;
+        }
+    }
+    qsort(times, (size_t)n_steps, sizeof *times, by_size);
+    rate = (double)n / times[n_steps / 2];
+    printf("{\"model\": \"%s\", \"rows\": %u, \"step_ms\": %.2f, "
+           "\"best_ms\": %.2f, \"tokens_per_s\": %.0f, \"share\": %.3f, "
+           "\"mbytes\": %zu, \"first_loss\": %.4f, \"last_loss\": %.4f}\n",
+           s->name, s->rows, times[n_steps / 2] * 1e3, times[0] * 1e3, rate,
+           rate * operations(&c, transformer_n_parameters(t)) / peak,
+           t->n_bytes >> 20, first_loss, loss);
+    fflush(stdout);
+    transformer_free(t);
+    ops_free(o);
+    free(times);
+    free(a.ids);
+    free(a.targets);
+    free(a.starts);
+    free(a.positions);
+    free(a.weights);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 2 ? argv[2] : "";
+    int n_steps = argc > 3 ? atoi(argv[3]) : 10;
+    size_t i;
+
+    if (argc < 2 || strcmp(argv[1], "train") != 0) {
+        fprintf(stderr, "usage: bench_gpu train [32m|88m|287m] [STEPS]\n");
+        return 2;
+    }
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (!*name || strcmp(name, "all") == 0 ||
+            strcmp(name, shapes[i].name) == 0) {
+            train(&shapes[i], n_steps > 0 ? n_steps : 10);
+        }
+    }
+    return 0;
+}
