@@ -3,8 +3,8 @@
  * tracer_slot.h -- a thread's place for a tracer, which comes when it is
  * needed and is made anew when it fails or has become too small.
  */
-#ifndef CWM_TRACER_TRACER_SLOT_H
-#define CWM_TRACER_TRACER_SLOT_H
+#ifndef TRACER_TRACER_SLOT_H
+#define TRACER_TRACER_SLOT_H
 
 #include "cwm/base/err.h"
 #include "tracer/trace.h"
@@ -42,4 +42,4 @@ enum cwm_rc tracer_slot_run(struct tracer_slot *s, const struct trace_job *job,
                             struct trace_result *ret_result,
                             struct cwm_err *err);
 
-#endif /* CWM_TRACER_TRACER_SLOT_H */
+#endif /* TRACER_TRACER_SLOT_H */

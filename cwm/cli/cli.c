@@ -2,6 +2,7 @@
 /* cli.c -- what the commands share. */
 #include "cwm/cli/cli.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,4 +208,16 @@ double cli_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+unsigned cli_threads(uint64_t asked)
+{
+    cpu_set_t set;
+
+    if (asked > 0) {
+        return (unsigned)asked;
+    }
+    return sched_getaffinity(0, sizeof set, &set) == 0
+               ? (unsigned)CPU_COUNT(&set)
+               : 1;
 }

@@ -80,4 +80,7 @@ unsigned cli_columns(int fd); /* 0 where it is no terminal */
 void cli_seconds(double seconds, char *text, size_t size);
 double cli_now(void); /* seconds; only differences mean something */
 
+/* How many threads: as asked, or (0) as many as this process may use cores. */
+unsigned cli_threads(uint64_t asked);
+
 #endif /* CWM_CLI_CLI_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_check.c -- `cwm check`: what this machine gives, wall by wall. */
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -51,13 +50,12 @@ struct findings {
     size_t n_workers;
     struct cwm_err workers_err; /* why there are none */
     struct utsname kernel;
-    int n_cores;
+    unsigned n_cores;
     bool is_root;
 };
 
 static enum cwm_rc find_out(struct findings *f, struct cwm_err *err)
 {
-    cpu_set_t set;
     enum cwm_rc rc;
 
     memset(f, 0, sizeof *f);
@@ -70,8 +68,7 @@ static enum cwm_rc find_out(struct findings *f, struct cwm_err *err)
         f->n_workers = 0;
     }
     uname(&f->kernel);
-    f->n_cores =
-        sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    f->n_cores = cli_threads(0);
     f->is_root = geteuid() == 0;
     return CWM_OK;
 }
@@ -139,7 +136,7 @@ static void add_text(const struct findings *f, struct cwm_buf *out)
                      (int)strcspn(f->workers_err.message, "\n"),
                      f->workers_err.message);
     }
-    cwm_buf_addf(out, "Machine:\n  %d core%s, %s %s %s\n", f->n_cores,
+    cwm_buf_addf(out, "Machine:\n  %u core%s, %s %s %s\n", f->n_cores,
                  f->n_cores == 1 ? "" : "s", f->kernel.sysname,
                  f->kernel.release, f->kernel.machine);
     add_verdict(f, out);
@@ -177,7 +174,7 @@ static void add_json(const struct findings *f, struct cwm_buf *out)
         add_field(out, "worker", f->workers[i].path);
         cwm_buf_addc(out, '}');
     }
-    cwm_buf_addf(out, "], \"cores\": %d, ", f->n_cores);
+    cwm_buf_addf(out, "], \"cores\": %u, ", f->n_cores);
     add_field(out, "kernel", f->kernel.release);
     cwm_buf_adds(out, "}\n");
 }

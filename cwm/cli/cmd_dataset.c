@@ -2,7 +2,6 @@
 /* cmd_dataset.c -- `cwm dataset`: the options, and which verb it is. */
 #include "cwm/cli/cmd_dataset.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 enum { BAR_CELLS = 24, REDRAW_MS = 100, MAX_LINE_BYTES = 512 };
 
 #define FIELD(field) offsetof(struct dataset_fields, field)
+#define RUNNING_AT   FIELD(run)
 
 static const char *const formats[] = {"jsonl", "cwm", "narration", NULL};
 
@@ -209,33 +209,9 @@ static const struct opt options[] = {
      .fallback = "100",
      .max = INT64_MAX,
      .help = "of check: traces to make again and compare"},
-    {.group = "The runs",
-     .name = "python",
-     .type = OPT_STRING,
-     .offset = FIELD(python),
-     .value = "PYTHON",
-     .help = "interpreter to run with: a path (a virtual environment's, too), "
-             "a command, or a version such as 3.10; the system's unless told"},
-    {.name = "allow-missing",
-     .type = OPT_LIST,
-     .offset = FIELD(allow_missing),
-     .value = "WALL",
-     .help = "run also where this wall of the jail cannot be had; 'cwm check' "
-             "names them"},
-#define TRACE_LIMIT_OPTION(field, option, fallback_, min_, max_, in_bytes_,    \
-                           what)                                               \
-    {.name = (option),                                                         \
-     .type = OPT_U64,                                                          \
-     .offset = FIELD(limits.field),                                            \
-     .value = "N",                                                             \
-     .fallback = #fallback_,                                                   \
-     .min = (min_),                                                            \
-     .max = (max_),                                                            \
-     .in_bytes = (in_bytes_),                                                  \
-     .help = (what)},
-    TRACE_LIMIT_TABLE(TRACE_LIMIT_OPTION)
-#undef TRACE_LIMIT_OPTION
-};
+    {.group = "The runs", RUNNING_PYTHON},
+    {RUNNING_WALLS},
+    TRACE_LIMIT_TABLE(RUNNING_LIMIT)};
 
 static const struct opt_command command = {
     .name = "dataset",
@@ -255,37 +231,6 @@ static const struct opt_command command = {
         "  3  our own failure\n",
     .max_positionals = 4096,
 };
-
-unsigned dataset_workers(const struct dataset_fields *f)
-{
-    cpu_set_t set;
-
-    if (f->workers > 0) {
-        return (unsigned)f->workers;
-    }
-    return sched_getaffinity(0, sizeof set, &set) == 0
-               ? (unsigned)CPU_COUNT(&set)
-               : 1;
-}
-
-int dataset_tracer(const struct dataset_fields *f, struct tracer_options *ret)
-{
-    memset(ret, 0, sizeof *ret);
-    ret->python = f->python;
-    ret->max_trace_bytes = f->limits.max_trace_bytes;
-    for (size_t i = 0; i < f->allow_missing.n; i++) {
-        int wall = sandbox_wall_find(f->allow_missing.values[i]);
-
-        if (wall < 0) {
-            return cli_usage("dataset",
-                             "there is no wall '%.40s'\n'cwm check' "
-                             "names them",
-                             f->allow_missing.values[i]);
-        }
-        ret->allow_missing |= 1u << wall;
-    }
-    return -1;
-}
 
 /* ---- the line on the terminal ---- */
 

@@ -8,7 +8,7 @@
 
 #include "cwm/base/opt.h"
 #include "cwm/cli/progress.h"
-#include "tracer/trace.h"
+#include "cwm/cli/running.h"
 
 /* The options as given; texts are borrowed from argv. */
 struct dataset_fields {
@@ -33,9 +33,7 @@ struct dataset_fields {
     /* check */
     uint64_t sample;
     /* runs */
-    const char *python;
-    struct trace_limits limits;
-    struct opt_list allow_missing;
+    struct running_fields run;
 };
 
 /* The verbs; exit codes.  words: what stands behind the verb. */
@@ -45,10 +43,6 @@ int dataset_show(const struct dataset_fields *f, const char **words, size_t n);
 int dataset_check(const struct dataset_fields *f);
 int dataset_export(const struct dataset_fields *f);
 int dataset_merge(const struct dataset_fields *f, const char **words, size_t n);
-
-/* From the options: workers, and how runs are made (-1, else an exit code). */
-unsigned dataset_workers(const struct dataset_fields *f);
-int dataset_tracer(const struct dataset_fields *f, struct tracer_options *ret);
 
 /*
  * A line on the terminal: a bar where `total` is known, what is counted, a

@@ -176,12 +176,12 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
         .sources = words,
         .n_sources = n,
         .limit = f->limit,
-        .n_workers = dataset_workers(f),
+        .n_workers = cli_threads(f->workers),
         .seed = f->seed,
         .max_inputs = (uint32_t)f->max_inputs,
         .max_mutants = (uint32_t)f->mutants,
         .exception_permille = (uint32_t)f->exceptions,
-        .limits = f->limits,
+        .limits = f->run.limits,
         .on_skip = on_skip,
         .on_progress = on_build,
         .ctx = &talk,
@@ -193,7 +193,7 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
     int code = take_shard(f, &how);
 
     if (code < 0) {
-        code = dataset_tracer(f, &how.tracer);
+        code = running_tracer("dataset", &f->run, &how.tracer);
     }
     if (code < 0 && n == 0) {
         code = cli_usage("dataset", "build needs a source: a folder, a file, "

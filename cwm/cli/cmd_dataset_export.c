@@ -147,7 +147,7 @@ int dataset_export(const struct dataset_fields *f)
         .overwrite = f->overwrite,
         .plain = f->plain,
         .full_locals = f->full_locals,
-        .n_workers = dataset_workers(f),
+        .n_workers = cli_threads(f->workers),
         .shard_bytes = f->shard_bytes,
         .max_frames = f->keep_frames,
         .max_text_bytes = f->keep_bytes,

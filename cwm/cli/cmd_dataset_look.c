@@ -314,7 +314,7 @@ int dataset_check(const struct dataset_fields *f)
     struct cwm_buf out;
     struct cwm_err err;
     enum cwm_rc rc;
-    int code = dataset_tracer(f, &how.tracer);
+    int code = running_tracer("dataset", &f->run, &how.tracer);
 
     if (code >= 0) {
         return code;

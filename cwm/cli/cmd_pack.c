@@ -5,7 +5,6 @@
  * Lines go through a pipeline of packers (cwm/model/pack.h), one a thread, and
  * in their order into a folder of shards (datasets/pack_folder.h).
  */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -552,18 +551,6 @@ static void release(struct packing *p)
     lines_close(p->lines);
 }
 
-static unsigned n_threads(const struct pack_fields *f)
-{
-    cpu_set_t set;
-
-    if (f->workers > 0) {
-        return (unsigned)f->workers;
-    }
-    return sched_getaffinity(0, sizeof set, &set) == 0
-               ? (unsigned)CPU_COUNT(&set)
-               : 1;
-}
-
 static int pack(const struct pack_fields *f, double held_out,
                 const char **paths, size_t n_paths)
 {
@@ -571,7 +558,7 @@ static int pack(const struct pack_fields *f, double held_out,
                         .held_out = held_out,
                         .paths = paths,
                         .n_paths = n_paths,
-                        .n_threads = n_threads(f),
+                        .n_threads = cli_threads(f->workers),
                         .cancel = cli_catch_signals()};
     struct cwm_err err;
     bool was_complete = false;

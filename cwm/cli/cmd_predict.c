@@ -33,6 +33,7 @@ static const char *const examples[] = {
     NULL};
 
 #define FIELD(field) offsetof(struct predict_fields, field)
+#define RUNNING_AT   FIELD(trace.run)
 
 static const struct opt options[] = {
     {.group = "What is predicted",
@@ -95,17 +96,8 @@ static const struct opt options[] = {
      .offset = FIELD(compare),
      .help = "trace the program, too, and show both side by side, with the "
              "first difference marked"},
-    {.group = "The true run",
-     .name = "python",
-     .type = OPT_STRING,
-     .offset = FIELD(trace.python),
-     .value = "PYTHON",
-     .help = "interpreter to run with; as for 'cwm trace'"},
-    {.name = "allow-missing",
-     .type = OPT_LIST,
-     .offset = FIELD(trace.allow_missing),
-     .value = "WALL",
-     .help = "run also where this wall of the jail cannot be had"},
+    {.group = "The true run", RUNNING_PYTHON},
+    {RUNNING_WALLS},
 };
 
 static const struct opt_command command = {
@@ -270,7 +262,7 @@ static enum cwm_rc run_program(struct predict *p, uint64_t max_frames,
         job.limits.max_frames = max_frames;
     }
     if (!p->tracer) {
-        if (trace_tracer_options(&f->trace, &how) >= 0) {
+        if (running_tracer("predict", &f->trace.run, &how) >= 0) {
             return CWM_FAIL(err, CWM_USAGE, "the run's options do not fit");
         }
         how.max_trace_bytes = job.limits.max_trace_bytes;
@@ -465,7 +457,7 @@ static int run(int argc, char **argv)
         code = cli_usage("predict", "a program and a model are needed: cwm "
                                     "predict PROGRAM --model DIR");
     } else {
-        trace_limits_default(&fields.trace.limits);
+        trace_limits_default(&fields.trace.run.limits);
         code = predict(&fields, rest.values[0]);
     }
     cwm_free(rest.values);

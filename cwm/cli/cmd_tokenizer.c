@@ -2,7 +2,6 @@
 /* cmd_tokenizer.c -- `cwm tokenizer`: text to ids and back, training one. */
 #include "cwm/cli/cmd_tokenizer.h"
 
-#include <sched.h>
 #include <string.h>
 
 #include "cwm/base/alloc.h"
@@ -115,18 +114,6 @@ static const struct opt_command command = {
     .max_positionals = 1024,
 };
 
-static unsigned threads_of(const struct tokenizer_fields *fields)
-{
-    cpu_set_t set;
-
-    if (fields->threads > 0) {
-        return (unsigned)fields->threads;
-    }
-    return sched_getaffinity(0, sizeof set, &set) == 0
-               ? (unsigned)CPU_COUNT(&set)
-               : 1;
-}
-
 static int train(const struct tokenizer_fields *fields, const char **files,
                  size_t n)
 {
@@ -140,7 +127,7 @@ static int train(const struct tokenizer_fields *fields, const char **files,
                                       "TEXTS.jsonl\n'-' is standard input");
     }
     cwm_buf_init(&json, MAX_JSON_BYTES);
-    rc = tokenizer_learn(fields, threads_of(fields), files, n,
+    rc = tokenizer_learn(fields, cli_threads(fields->threads), files, n,
                          cli_catch_signals(), &t, &err);
     if (rc == CWM_OK) {
         rc = tokenizer_write_json(t, &json, &err);
@@ -196,7 +183,8 @@ static int with_tokenizer(const struct tokenizer_fields *fields,
         code = info(fields, t);
     } else if (rc == CWM_OK) {
         rc = tokenizer_convert(t, strcmp(verb, "encode") == 0, fields->special,
-                               threads_of(fields), cli_catch_signals(), &err);
+                               cli_threads(fields->threads),
+                               cli_catch_signals(), &err);
     }
     tokenizer_free(t);
     return rc == CWM_OK ? code : cli_fail("tokenizer", &err);

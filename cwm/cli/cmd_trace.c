@@ -28,6 +28,7 @@ static const char *const examples[] = {
     "cwm trace --jobs jobs.jsonl -o traces.jsonl", NULL};
 
 #define FIELD(field) offsetof(struct trace_fields, field)
+#define RUNNING_AT   FIELD(run)
 
 static const struct opt options[] = {
     {.group = "What is traced",
@@ -96,13 +97,7 @@ static const struct opt options[] = {
      .offset = FIELD(json),
      .help = "for one program: --format jsonl; with --jobs and -o: the "
              "summary as one JSON object on standard output"},
-    {.group = "The run",
-     .name = "python",
-     .type = OPT_STRING,
-     .offset = FIELD(python),
-     .value = "PYTHON",
-     .help = "interpreter to run with: a path (a virtual environment's, too), "
-             "a command, or a version such as 3.10; the system's unless told"},
+    {.group = "The run", RUNNING_PYTHON},
     {.name = "seed",
      .type = OPT_U64,
      .offset = FIELD(seed),
@@ -114,27 +109,8 @@ static const struct opt options[] = {
      .type = OPT_FLAG,
      .offset = FIELD(plain),
      .help = "run without tracing: the same record, without frames"},
-    {.group = "The jail",
-     .name = "allow-missing",
-     .type = OPT_LIST,
-     .offset = FIELD(allow_missing),
-     .value = "WALL",
-     .help = "run also where this wall of the jail cannot be had; 'cwm check' "
-             "names them"},
-#define TRACE_LIMIT_OPTION(field, option, fallback_, min_, max_, in_bytes_,    \
-                           what)                                               \
-    {.name = (option),                                                         \
-     .type = OPT_U64,                                                          \
-     .offset = FIELD(limits.field),                                            \
-     .value = "N",                                                             \
-     .fallback = #fallback_,                                                   \
-     .min = (min_),                                                            \
-     .max = (max_),                                                            \
-     .in_bytes = (in_bytes_),                                                  \
-     .help = (what)},
-    TRACE_LIMIT_TABLE(TRACE_LIMIT_OPTION)
-#undef TRACE_LIMIT_OPTION
-};
+    {.group = "The jail", RUNNING_WALLS},
+    TRACE_LIMIT_TABLE(RUNNING_LIMIT)};
 
 static const struct opt_command command = {
     .name = "trace",
@@ -154,55 +130,6 @@ static const struct opt_command command = {
              "  128 + N  stopped by signal N (130: Ctrl-C)\n",
     .max_positionals = 1,
 };
-
-/* ---- for both halves ---- */
-
-static int allow_walls(const struct opt_list *list, uint32_t *ret_mask)
-{
-    const char *names[SANDBOX_N_WALLS];
-
-    for (int i = 0; i < SANDBOX_N_WALLS; i++) {
-        names[i] = sandbox_wall_name((enum sandbox_wall)i);
-    }
-    *ret_mask = 0;
-    for (size_t i = 0; i < list->n; i++) {
-        int wall = sandbox_wall_find(list->values[i]);
-        const char *near;
-
-        if (wall < 0) {
-            near = opt_nearest(list->values[i], names, SANDBOX_N_WALLS);
-            return cli_usage("trace",
-                             "there is no wall '%.60s'%s%s%s\n'cwm check' "
-                             "lists them",
-                             list->values[i], near ? "; did you mean '" : "",
-                             near ? near : "", near ? "'?" : "");
-        }
-        *ret_mask |= UINT32_C(1) << wall;
-    }
-    return -1;
-}
-
-int trace_tracer_options(const struct trace_fields *f,
-                         struct tracer_options *ret_options)
-{
-    *ret_options = (struct tracer_options){
-        .python = f->python,
-        .max_trace_bytes = f->limits.max_trace_bytes,
-        .plain = f->plain,
-    };
-    return allow_walls(&f->allow_missing, &ret_options->allow_missing);
-}
-
-void trace_say_missing(uint32_t walls)
-{
-    for (int i = 0; i < SANDBOX_N_WALLS; i++) {
-        if (walls & UINT32_C(1) << i) {
-            cli_say("cwm trace: runs without the wall '%s' of the jail (%s)",
-                    sandbox_wall_name((enum sandbox_wall)i),
-                    sandbox_wall_what((enum sandbox_wall)i));
-        }
-    }
-}
 
 /* ---- one program ---- */
 
@@ -345,15 +272,16 @@ static int run_one(const struct trace_fields *f, const char *name,
     struct tracer *t = NULL; /* owned */
     struct trace_result result;
     struct cwm_err err;
-    int code = trace_tracer_options(f, &how);
+    int code = running_tracer("trace", &f->run, &how);
 
     if (code >= 0) {
         return code;
     }
+    how.plain = f->plain;
     if (tracer_open(&how, &t, &err) != CWM_OK) {
         return cli_fail("trace", &err);
     }
-    trace_say_missing(tracer_missing(t));
+    running_say_missing("trace", tracer_missing(t));
     if (tracer_run(t, job, cli_catch_signals(), &result, &err) != CWM_OK) {
         code = cli_fail("trace", &err);
     } else {
@@ -374,7 +302,7 @@ static int trace_one(const struct trace_fields *f, const char *path)
         .args = f->args,
         .wrap_main = f->wrap_main,
         .seed = f->seed,
-        .limits = f->limits,
+        .limits = f->run.limits,
     };
     struct cwm_buf program;
     struct cwm_buf input;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "cwm/base/opt.h"
-#include "tracer/trace.h"
+#include "cwm/cli/running.h"
 
 enum trace_form { FORM_AUTO, FORM_PRETTY, FORM_CWM, FORM_JSONL };
 
@@ -24,19 +24,10 @@ struct trace_fields {
     const char *out;
     bool full_locals;
     bool json;
-    const char *python;
     uint64_t seed;
     bool plain;
-    struct trace_limits limits;
-    struct opt_list allow_missing;
+    struct running_fields run;
 };
-
-/* From the options, for both halves; -1 to go on, else an exit code. */
-int trace_tracer_options(const struct trace_fields *f,
-                         struct tracer_options *ret_options);
-
-/* Tell which of the walls, 1u << wall, the run does without. */
-void trace_say_missing(uint32_t walls);
 
 /* `cwm trace --jobs`; exit code. */
 int trace_many(const struct trace_fields *f);

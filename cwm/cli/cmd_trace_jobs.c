@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_trace_jobs.c -- `cwm trace --jobs`: progress, summary, exit code. */
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,19 +17,6 @@ struct talk {
     const struct trace_fields *fields;
     struct progress progress;
 };
-
-/* Cores this process may use. */
-static unsigned n_cores(void)
-{
-    cpu_set_t set;
-    int n;
-
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1;
-    }
-    n = CPU_COUNT(&set);
-    return n > 0 ? (unsigned)n : 1;
-}
 
 static void on_bad_line(void *ctx, uint64_t line, const char *message)
 {
@@ -167,8 +153,8 @@ int trace_many(const struct trace_fields *f)
         .out_path = f->out,
         .overwrite = f->overwrite,
         .full_locals = f->full_locals,
-        .n_workers = f->workers ? (unsigned)f->workers : n_cores(),
-        .defaults = {.seed = f->seed, .limits = f->limits},
+        .n_workers = cli_threads(f->workers),
+        .defaults = {.seed = f->seed, .limits = f->run.limits},
         .tool_version = CWM_VERSION,
         .on_bad_line = on_bad_line,
         .on_progress = on_progress,
@@ -178,12 +164,13 @@ int trace_many(const struct trace_fields *f)
     struct cwm_err err;
     enum cwm_rc rc;
     double seconds;
-    int code = trace_tracer_options(f, &how.tracer);
+    int code = running_tracer("trace", &f->run, &how.tracer);
     int printed = CLI_YES;
 
     if (code >= 0) {
         return code;
     }
+    how.tracer.plain = f->plain;
     progress_init(&talk.progress);
     if (!f->out && isatty(STDOUT_FILENO)) {
         talk.progress.enabled = false; /* the records move there */
@@ -193,7 +180,7 @@ int trace_many(const struct trace_fields *f)
     rc = jobs_run(&how, &stats, &err);
     seconds = cli_now() - talk.progress.start;
     progress_clear(&talk.progress);
-    trace_say_missing(stats.missing_walls);
+    running_say_missing("trace", stats.missing_walls);
     code = tell_end(f, rc, &stats, &err);
     if (rc == CWM_OK || stats.n_written > 0) {
         say_summary(f, how.n_workers, &stats, seconds);

@@ -2,7 +2,6 @@
 /* cmd_verify.c -- `cwm verify`: options, and a file of many predictions. */
 #include "cwm/cli/cmd_verify.h"
 
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@ enum { MAX_TOTALS_BYTES = 1 << 20 };
 #define REDRAW_SECONDS 0.1
 
 #define FIELD(field) offsetof(struct verify_fields, field)
+#define RUNNING_AT   FIELD(trace.run)
 
 static const char *const uses[] = {
     "--predicted PRED.jsonl [--static] [--json] [options]",
@@ -80,12 +80,7 @@ static const struct opt options[] = {
      .type = OPT_FLAG,
      .offset = FIELD(full_texts),
      .help = "in JSON: do not cut the values and lines that differ"},
-    {.group = "The run",
-     .name = "python",
-     .type = OPT_STRING,
-     .offset = FIELD(trace.python),
-     .value = "PYTHON",
-     .help = "interpreter to trace with; as for 'cwm trace'"},
+    {.group = "The run", RUNNING_PYTHON},
     {.name = "seed",
      .type = OPT_U64,
      .offset = FIELD(trace.seed),
@@ -93,26 +88,8 @@ static const struct opt options[] = {
      .fallback = "0",
      .max = INT64_MAX,
      .help = "what random.seed() is called with before the run"},
-    {.group = "The jail",
-     .name = "allow-missing",
-     .type = OPT_LIST,
-     .offset = FIELD(trace.allow_missing),
-     .value = "WALL",
-     .help = "run also where this wall of the jail cannot be had"},
-#define VERIFY_LIMIT_OPTION(field, option, fallback_, min_, max_, in_bytes_,   \
-                            what)                                              \
-    {.name = (option),                                                         \
-     .type = OPT_U64,                                                          \
-     .offset = FIELD(trace.limits.field),                                      \
-     .value = "N",                                                             \
-     .fallback = #fallback_,                                                   \
-     .min = (min_),                                                            \
-     .max = (max_),                                                            \
-     .in_bytes = (in_bytes_),                                                  \
-     .help = (what)},
-    TRACE_LIMIT_TABLE(VERIFY_LIMIT_OPTION)
-#undef VERIFY_LIMIT_OPTION
-};
+    {.group = "The jail", RUNNING_WALLS},
+    TRACE_LIMIT_TABLE(RUNNING_LIMIT)};
 
 static const struct opt_command command = {
     .name = "verify",
@@ -137,19 +114,6 @@ struct talk {
     const struct verify_fields *fields;
     struct progress progress;
 };
-
-/* Cores this process may use. */
-static unsigned n_cores(void)
-{
-    cpu_set_t set;
-    int n;
-
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1;
-    }
-    n = CPU_COUNT(&set);
-    return n > 0 ? (unsigned)n : 1;
-}
 
 static enum cwm_rc on_line(void *ctx, uint64_t line, const char *json,
                            size_t len, const char *message, struct cwm_err *err)
@@ -230,10 +194,10 @@ static int verify_many(const struct verify_fields *f)
     struct talk talk = {.fields = f};
     struct verify_options how = {
         .path = f->predicted,
-        .n_workers = f->trace.workers ? (unsigned)f->trace.workers : n_cores(),
+        .n_workers = cli_threads(f->trace.workers),
         .is_static = f->is_static,
         .full_texts = f->full_texts,
-        .defaults = {.seed = f->trace.seed, .limits = f->trace.limits},
+        .defaults = {.seed = f->trace.seed, .limits = f->trace.run.limits},
         .on_line = on_line,
         .on_progress = on_progress,
         .ctx = &talk,
@@ -241,7 +205,7 @@ static int verify_many(const struct verify_fields *f)
     struct verify_stats stats;
     struct cwm_err err;
     enum cwm_rc rc;
-    int code = trace_tracer_options(&f->trace, &how.tracer);
+    int code = running_tracer("verify", &f->trace.run, &how.tracer);
 
     if (code >= 0) {
         return code;

@@ -126,13 +126,13 @@ static int trace_and_compare(const struct verify_fields *f,
         .stdin_data = text_of(&in->input),
         .stdin_len = in->input.len,
         .seed = f->trace.seed,
-        .limits = f->trace.limits,
+        .limits = f->trace.run.limits,
     };
     struct tracer_options how;
     struct tracer *t = NULL; /* owned */
     struct trace_result result;
     struct cwm_err err;
-    int code = trace_tracer_options(&f->trace, &how);
+    int code = running_tracer("verify", &f->trace.run, &how);
 
     if (code >= 0) {
         return code;

@@ -12,12 +12,12 @@ with open("jobs.jsonl", "w") as out:
             job["source"] = "def f(n):\n    return 1 / 0\n"
         if i % 13 == 7:
             job["max_frames"] = 3
-        if i % 17 == 3:
+        if i % 17 == 3 and i > 30:
             job = {"id": job["id"], "source": "while True: pass",
                    "timeout_ms": 50, "max_frames": 1000000,
                    "max_trace_bytes": 1 << 30}
             job["source"] = "import time\ntime.sleep(9)\n"
-            job["wall_ms"] = 60
+            job["wall_ms"] = 800
         print(json.dumps(job), file=out)
 PYTHON
 for workers in 1 2 3; do
