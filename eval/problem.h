@@ -135,6 +135,7 @@ struct generated_test {
     size_t task;              /* place in the problem set */
     size_t generation;        /* which of the task's samples of tests it is
                                  from, from 0 */
+    size_t order;             /* in the file, over all tasks */
     struct problem_text text; /* one statement, no white space round it */
 };
 
