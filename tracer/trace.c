@@ -28,11 +28,11 @@ enum {
     /* Inodes: bounds the memory that empty files cost the kernel. */
     MAX_FILES = 4096,
     MAX_DETAIL_BYTES = 4096,
-    /* For texts that only the program's own code can tell: a quarter of the
-     * time or less, since such an event takes some 0.1 us and a ms has 10,000
-     * of them.  So what is counted ends a run before what is measured does,
-     * on a machine four times as slow or as busy, too. */
-    TEXT_EVENTS_PER_MS = 2500
+    /* For texts that only the program's own code can tell.  Such an event
+     * takes some 0.05 us as they are counted (contain.c): a quarter of the
+     * time, so that what is counted ends a run before what is measured does,
+     * on a machine three times as slow or as busy, too. */
+    TEXT_EVENTS_PER_MS = 5000
 };
 
 struct tracer {

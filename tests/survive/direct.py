@@ -18,10 +18,10 @@ NO_TEXT = 2 ** 64 - 1
 
 def request(source, entry="", args="", entry_line=0, traced=1, seed=0,
             max_frames=10000, max_trace_bytes=4 << 20, max_value_bytes=65536,
-            max_output_bytes=1 << 20):
+            max_output_bytes=1 << 20, max_text_events=0):
     out = [b"CWMREQ1\n", struct.pack(
-        "<7Q", seed, max_frames, max_trace_bytes, max_value_bytes,
-        max_output_bytes, entry_line, traced)]
+        "<8Q", seed, max_frames, max_trace_bytes, max_value_bytes,
+        max_output_bytes, entry_line, traced, max_text_events)]
     for text in (source, None, entry, args):
         if text is None:
             out.append(struct.pack("<Q", NO_TEXT))

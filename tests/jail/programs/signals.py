@@ -136,8 +136,8 @@ def main():
 
 
 #: program spin_in_many_reprs
-#: Time of scratch processes is the run's, of however many types.
-#: verdict timeout, cpu time
+#: What scratch processes cost is the run's, of however many types.
+#: verdict timeout, texts of values
 #: limits {"timeout_ms": 1000}
 source = """
 class Slow:
