@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats_html.c -- statistics as one page: inline SVG, no script, no address.
+ * stats_html.c -- statistics as one page (cwm/base/page.h).
  *
  * Two kinds of plots: bars by name, lying, with their numbers; and bars over
- * powers of two, standing.  Colours follow the reader's light or dark mode.
+ * powers of two, standing.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "cwm/base/page.h"
 #include "datasets/stats.h"
 
-typedef unsigned long long ull;
-
 enum {
-    WIDTH = 460,           /* of a plot, in units of its viewBox */
+    WIDTH = PAGE_PLOT_WIDTH,
     NAME_WIDTH = 150,      /* of the names in front of lying bars */
     LONG_NAME_WIDTH = 250, /* where some are longer than NAME_LETTERS */
     NUMBER_WIDTH = 92,
@@ -23,103 +22,6 @@ enum {
     NAME_LETTERS = 22,
     LONG_NAME_LETTERS = 40
 };
-
-static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1c2733;--soft:#64748b;"
-    "--page:#f6f7f9;--card:#fff;--line:#dfe4ea;--bar:#3b76c4;--bar2:#d98032}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e4e9f0;--soft:#94a3b8;"
-    "--page:#12171e;--card:#1b222c;--line:#303a47;--bar:#6ea3ea;"
-    "--bar2:#e79a54}}\n"
-    "body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 "
-    "system-ui,sans-serif}\n"
-    "main{max-width:1060px;margin:0 auto;padding:28px 20px 40px}\n"
-    "h1{font-size:24px;margin:0 0 2px}h2{font-size:15px;margin:0 0 10px}\n"
-    "p{margin:0;color:var(--soft)}code{font-size:13px}\n"
-    ".facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,"
-    "1fr));gap:12px;margin:22px 0}\n"
-    ".facts div,.plot{background:var(--card);border:1px solid var(--line);"
-    "border-radius:8px;padding:14px 16px}\n"
-    ".facts b{display:block;font-size:22px;font-weight:600;"
-    "font-variant-numeric:tabular-nums}\n"
-    ".facts span,.plot p{color:var(--soft);font-size:13px}\n"
-    ".plots{columns:2 420px;column-gap:14px}"
-    ".plot{break-inside:avoid;margin-bottom:14px}\n"
-    "svg{width:100%;height:auto;display:block}\n"
-    "text{fill:var(--ink);font:12px system-ui,sans-serif}"
-    ".n{fill:var(--soft);font-variant-numeric:tabular-nums}\n"
-    ".narrow .n{font-size:9px}\n"
-    "rect{fill:var(--bar)}.second rect{fill:var(--bar2)}"
-    "line{stroke:var(--line)}\n";
-
-/* What is from outside: names of repositories, of exceptions. */
-static void add_escaped(struct cwm_buf *out, const char *text, size_t max)
-{
-    size_t n = 0;
-
-    for (; *text && n < max; text++) {
-        /* whole characters only */
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-        switch (*text) {
-        case '<':
-            cwm_buf_adds(out, "&lt;");
-            break;
-        case '>':
-            cwm_buf_adds(out, "&gt;");
-            break;
-        case '&':
-            cwm_buf_adds(out, "&amp;");
-            break;
-        case '"':
-            cwm_buf_adds(out, "&quot;");
-            break;
-        default:
-            cwm_buf_addc(out, *text);
-        }
-    }
-    while (*text && ((unsigned char)*text & 0xC0) == 0x80) {
-        cwm_buf_addc(out, *text++);
-    }
-    if (*text) {
-        cwm_buf_adds(out, "\xE2\x80\xA6");
-    }
-}
-
-/* 1234567 as 1,234,567. */
-static void add_grouped(struct cwm_buf *out, uint64_t n)
-{
-    char digits[32];
-    size_t len = (size_t)snprintf(digits, sizeof digits, "%llu", (ull)n);
-
-    for (size_t i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0) {
-            cwm_buf_addc(out, ',');
-        }
-        cwm_buf_addc(out, digits[i]);
-    }
-}
-
-/* 1234567 as 1.2 M. */
-static void add_short(struct cwm_buf *out, double n)
-{
-    static const char *const units[] = {"", " k", " M", " G", " T"};
-    size_t i = 0;
-
-    while (n >= 999.5 && i < 4) {
-        n /= 1000;
-        i++;
-    }
-    cwm_buf_addf(out, i > 0 && n < 9.95 ? "%.1f%s" : "%.0f%s", n, units[i]);
-}
-
-static void open_plot(struct cwm_buf *out, const char *title,
-                      const char *subtitle, bool second)
-{
-    cwm_buf_addf(out, "<section class=\"plot%s\"><h2>%s</h2>",
-                 second ? " second" : "", title);
-    if (subtitle) {
-        cwm_buf_addf(out, "<p>%s</p>", subtitle);
-    }
-}
 
 /* ---- lying bars ---- */
 
@@ -135,14 +37,14 @@ static void add_bar(struct cwm_buf *out, bool is_long, int row,
 
     cwm_buf_addf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
                  name_width - 8, y + 14);
-    add_escaped(out, count->name, is_long ? LONG_NAME_LETTERS : NAME_LETTERS);
+    page_text(out, count->name, is_long ? LONG_NAME_LETTERS : NAME_LETTERS);
     cwm_buf_addf(out,
                  "</text><rect x=\"%d\" y=\"%d\" "
                  "width=\"%.1f\" height=\"%d\" rx=\"2\"/>"
                  "<text class=\"n\" x=\"%.1f\" y=\"%d\">",
                  name_width, y + 3, width < 1 ? 1 : width, BAR - 6,
                  name_width + width + 6, y + 14);
-    add_short(out, (double)n);
+    page_short(out, (double)n);
     if (total > 0) {
         cwm_buf_addf(out, " \xC2\xB7 %.*f %%", n * 1000 < 99 * total ? 1 : 0,
                      100.0 * (double)n / (double)total);
@@ -169,7 +71,7 @@ static void add_bars(struct cwm_buf *out, const char *title,
         is_long = is_long || strlen(c->rows[i].name) > NAME_LETTERS;
     }
     rest.n = total - shown;
-    open_plot(out, title, subtitle, second);
+    page_open_plot(out, title, subtitle, second);
     cwm_buf_addf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\">", WIDTH,
                  (n + (rest.n > 0)) * BAR);
     for (int i = 0; i < n; i++) {
@@ -179,7 +81,8 @@ static void add_bars(struct cwm_buf *out, const char *title,
         add_bar(out, is_long, n, &rest,
                 c->rows[0].n > rest.n ? c->rows[0].n : rest.n, total);
     }
-    cwm_buf_adds(out, "</svg></section>\n");
+    cwm_buf_adds(out, "</svg>");
+    page_close_plot(out);
 }
 
 /* ---- standing bars ---- */
@@ -204,7 +107,7 @@ static void add_column(struct cwm_buf *out, double x, double width, uint64_t n,
                  "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" "
                  "text-anchor=\"middle\">",
                  x + width / 2, HEIGHT - 24 - height);
-    add_short(out, (double)n);
+    page_short(out, (double)n);
     cwm_buf_adds(out, "</text>");
 }
 
@@ -238,12 +141,12 @@ static void add_histogram(struct cwm_buf *out, const char *title,
     }
     cwm_buf_init(&numbers, sizeof subtitle);
     cwm_buf_adds(&numbers, "median ");
-    add_grouped(&numbers, h->median);
+    page_grouped(&numbers, h->median);
     cwm_buf_adds(&numbers, ", 95 % up to ");
-    add_grouped(&numbers, h->p95);
+    page_grouped(&numbers, h->p95);
     cwm_buf_adds(&numbers, ", largest ");
-    add_grouped(&numbers, h->max);
-    open_plot(out, title, numbers.data ? numbers.data : "", second);
+    page_grouped(&numbers, h->max);
+    page_open_plot(out, title, numbers.data ? numbers.data : "", second);
     cwm_buf_release(&numbers);
     width = (double)(WIDTH - 10) / (last - first);
     width = width > 60 ? 60 : width;
@@ -262,31 +165,25 @@ static void add_histogram(struct cwm_buf *out, const char *title,
         add_bound(out, i);
         cwm_buf_adds(out, "</text>");
     }
-    cwm_buf_adds(out, "</svg></section>\n");
+    cwm_buf_adds(out, "</svg>");
+    page_close_plot(out);
 }
 
 /* ---- the page ---- */
 
-static void add_fact(struct cwm_buf *out, const char *name, uint64_t n)
-{
-    cwm_buf_adds(out, "<div><b>");
-    add_grouped(out, n);
-    cwm_buf_addf(out, "</b><span>%s</span></div>", name);
-}
-
 static void add_facts(struct cwm_buf *out, const struct stats *s,
                       uint64_t store_bytes)
 {
-    cwm_buf_adds(out, "<div class=\"facts\">");
-    add_fact(out, "programs", s->counts.n_programs);
-    add_fact(out, "traces", s->counts.n_traces);
-    add_fact(out, "frames", s->counts.n_frames);
-    add_fact(out, "bytes of text", s->counts.n_text_bytes);
-    add_fact(out, "bytes of the store", store_bytes);
+    page_open_facts(out);
+    page_fact(out, "programs", s->counts.n_programs);
+    page_fact(out, "traces", s->counts.n_traces);
+    page_fact(out, "frames", s->counts.n_frames);
+    page_fact(out, "bytes of text", s->counts.n_text_bytes);
+    page_fact(out, "bytes of the store", store_bytes);
     if (s->counts.n_evaluation > 0) {
-        add_fact(out, "programs for evaluation only", s->counts.n_evaluation);
+        page_fact(out, "programs for evaluation only", s->counts.n_evaluation);
     }
-    cwm_buf_adds(out, "</div>\n");
+    page_close_facts(out);
 }
 
 static struct stats_counts types_of(const struct stats *s)
@@ -314,16 +211,10 @@ void stats_html(const struct stats *s, uint64_t store_bytes, const char *title,
     char content[HASH_TEXT];
 
     hash_text(&s->content, content);
-    cwm_buf_adds(out, "<!doctype html>\n<html lang=\"en\"><head><meta "
-                      "charset=\"utf-8\"><meta name=\"viewport\" "
-                      "content=\"width=device-width,initial-scale=1\"><title>");
-    add_escaped(out, title, 200);
-    cwm_buf_addf(out, "</title><style>%s</style></head><body><main>\n<h1>",
-                 style);
-    add_escaped(out, title, 200);
-    cwm_buf_addf(out, "</h1><p>content <code>%s</code></p>\n", content);
+    page_open(out, title);
+    cwm_buf_addf(out, "<p>content <code>%s</code></p>\n", content);
     add_facts(out, s, store_bytes);
-    cwm_buf_adds(out, "<div class=\"plots\">\n");
+    page_open_plots(out);
     add_histogram(out, "Frames of a trace", &s->frames, false);
     add_histogram(out, "Bytes of text of a trace", &s->text_bytes, false);
     add_histogram(out, "Deepest call of a trace", &s->depth, false);
@@ -342,5 +233,6 @@ void stats_html(const struct stats *s, uint64_t store_bytes, const char *title,
     add_bars(out, "Labels", "traces", &s->labels, true);
     add_bars(out, "Passed over", "items of sources, by reason", &s->skips,
              true);
-    cwm_buf_adds(out, "</div></main></body></html>\n");
+    page_close_plots(out);
+    page_close(out);
 }
