@@ -96,11 +96,37 @@ static void init_buffers(struct tracer *t)
     cwm_buf_init(&t->err_out, SIZE_MAX / 2);
 }
 
+/* One more read path: seen at SANDBOX_PLACE. */
+static enum cwm_rc add_folder(struct worker_program *w, const char *folder,
+                              struct cwm_err *err)
+{
+    size_t n = 0;
+    size_t size = strlen(folder) + 2;
+    char **paths; /* owned by the worker from here on */
+
+    while (w->read_paths[n]) {
+        n++;
+    }
+    paths = cwm_realloc(w->read_paths, n + 2, sizeof *paths);
+    if (!paths) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
+    }
+    w->read_paths = paths;
+    paths[n + 1] = NULL;
+    paths[n] = cwm_malloc(size);
+    if (!paths[n]) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
+    }
+    snprintf(paths[n], size, "=%s", folder);
+    return CWM_OK;
+}
+
 enum cwm_rc tracer_open(const struct tracer_options *options,
                         struct tracer **ret_tracer, struct cwm_err *err)
 {
     struct tracer *t = cwm_calloc(1, sizeof *t); /* owned until handed over */
-    const char *worker_args[3] = {NULL};
+    const char *worker_args[4] = {NULL};
+    const char **word = worker_args;
     struct sandbox_policy policy = {0};
     enum cwm_rc rc;
 
@@ -111,10 +137,14 @@ enum cwm_rc tracer_open(const struct tracer_options *options,
     t->max_trace_bytes = options->max_trace_bytes;
     t->plain = options->plain;
     rc = worker_program_find(options, &t->worker, err);
+    if (rc == CWM_OK && options->folder) {
+        *word++ = options->own_pytest ? "--suite-bare" : "--suite";
+        rc = add_folder(&t->worker, options->folder, err);
+    }
     if (rc == CWM_OK) {
         if (t->worker.python) {
-            worker_args[0] = "--python";
-            worker_args[1] = t->worker.python;
+            *word++ = "--python";
+            *word++ = t->worker.python;
         }
         policy.worker_path = t->worker.about.path;
         policy.read_paths = (const char *const *)t->worker.read_paths;
@@ -317,12 +347,14 @@ static enum cwm_rc read_nothing(struct tracer *t, struct cwm_err *err)
     return trace_reader_new(empty, sizeof empty, 0, &t->reader, err);
 }
 
-static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
-                            const volatile int *cancel,
-                            struct sandbox_verdict *kernel, struct cwm_err *err)
+/* Run what t->request holds. */
+static enum cwm_rc run_request(struct tracer *t,
+                               const struct trace_limits *limits,
+                               const void *stdin_data, size_t stdin_len,
+                               const volatile int *cancel,
+                               struct sandbox_verdict *kernel,
+                               struct cwm_err *err)
 {
-    const struct trace_job *job = plan->job;
-    const struct trace_limits *limits = &job->limits;
     struct sandbox_limits walls = {
         .cpu_ms = limits->timeout_ms,
         .wall_ms =
@@ -334,14 +366,25 @@ static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
         .tasks = MAX_TASKS,
         .open_files = MAX_OPEN_FILES,
     };
+
+    return sandbox_run(t->sandbox, t->request.data, t->request.len, stdin_data,
+                       stdin_len, &walls, cancel, kernel, &t->out, &t->err_out,
+                       err);
+}
+
+static enum cwm_rc run_plan(struct tracer *t, const struct plan *plan,
+                            const volatile int *cancel,
+                            struct sandbox_verdict *kernel, struct cwm_err *err)
+{
+    const struct trace_job *job = plan->job;
+    const struct trace_limits *limits = &job->limits;
     const uint8_t *shared;
     size_t len;
     enum cwm_rc rc = write_request(t, plan, err);
 
     if (rc == CWM_OK) {
-        rc = sandbox_run(t->sandbox, t->request.data, t->request.len,
-                         job->stdin_data, job->stdin_len, &walls, cancel,
-                         kernel, &t->out, &t->err_out, err);
+        rc = run_request(t, limits, job->stdin_data, job->stdin_len, cancel,
+                         kernel, err);
     }
     if (rc == CWM_OK) {
         shared = sandbox_shared(t->sandbox, &len);
@@ -677,4 +720,31 @@ enum cwm_rc tracer_drop_frames(struct tracer *t, struct trace_result *result,
     }
     result->reader = t->reader;
     return CWM_OK;
+}
+
+enum cwm_rc tracer_run_request(struct tracer *t,
+                               const struct trace_request *request,
+                               const struct trace_limits *limits,
+                               const volatile int *cancel,
+                               struct sandbox_verdict *ret_kernel,
+                               const uint8_t **ret_shared, size_t *ret_len,
+                               struct cwm_err *err)
+{
+    enum cwm_rc rc;
+
+    forget_run(t);
+    rc = trace_request_write(request, &t->request, err);
+    if (rc == CWM_OK) {
+        rc = run_request(t, limits, NULL, 0, cancel, ret_kernel, err);
+    }
+    if (rc == CWM_OK) {
+        *ret_shared = sandbox_shared(t->sandbox, ret_len);
+    }
+    return rc;
+}
+
+void tracer_printed(const struct tracer *t, struct cwm_buf ret_both[2])
+{
+    ret_both[0] = t->out;
+    ret_both[1] = t->err_out;
 }

@@ -98,6 +98,11 @@ struct tracer_options {
     uint32_t allow_missing;   /* walls, 1u << enum sandbox_wall */
     uint64_t max_trace_bytes; /* largest of any job: sizes the shared memory */
     bool plain;               /* run without tracing (tests, benchmarks) */
+    /* A folder, without a link in its path, that runs see at SANDBOX_PLACE;
+     * for test suites (suite.h).  NULL: none. */
+    const char *folder;
+    bool own_pytest; /* it has a pytest of its own: the interpreter's is not to
+                        be imported ahead */
 };
 
 struct tracer; /* opaque: one warm worker */
@@ -146,6 +151,22 @@ bool trace_result_is_steady(const struct trace_result *result);
 enum cwm_rc tracer_run(struct tracer *t, const struct trace_job *job,
                        const volatile int *cancel,
                        struct trace_result *ret_result, struct cwm_err *err);
+
+/*
+ * Run a request as it stands, and judge nothing: *ret_shared (borrowed until
+ * the next run) is what it left in the shared memory, hostile bytes.  What it
+ * printed: tracer_printed().  Fails as tracer_run().
+ */
+struct trace_request;
+enum cwm_rc tracer_run_request(struct tracer *t,
+                               const struct trace_request *request,
+                               const struct trace_limits *limits,
+                               const volatile int *cancel,
+                               struct sandbox_verdict *ret_kernel,
+                               const uint8_t **ret_shared, size_t *ret_len,
+                               struct cwm_err *err);
+/* Standard output and error of the last run; borrowed likewise. */
+void tracer_printed(const struct tracer *t, struct cwm_buf ret_both[2]);
 
 /*
  * The last result without its frames, and with the verdict byte_limit: for a

@@ -157,6 +157,21 @@ static void describe_syntax_error(PyObject *value, char **ret_message,
                  number_of(value, "offset"));
 }
 
+void ending_describe(struct value_writer *values, PyObject *type,
+                     PyObject *value, size_t max_value_bytes, char **ret_type,
+                     size_t *ret_type_len, char **ret_message,
+                     size_t *ret_message_len)
+{
+    *ret_type_len = 0;
+    *ret_message_len = 0;
+    *ret_type =
+        PyType_Check(type) ? type_name(type, ret_type_len) : cwm_strdup("");
+    *ret_message =
+        PyExceptionInstance_Check(value)
+            ? message_text(values, value, max_value_bytes, ret_message_len)
+            : cwm_strdup("");
+}
+
 static void write_exception(const struct ending *ending,
                             struct record_writer *records,
                             struct value_writer *values, size_t max_value_bytes)

@@ -26,6 +26,15 @@ void ending_write(const struct ending *ending, struct record_writer *records,
                   struct value_writer *values, PyObject *result,
                   size_t max_value_bytes);
 
+/*
+ * An exception's type and message, as END tells them; owned by the caller
+ * (cwm_free()), NULL where memory is short.
+ */
+void ending_describe(struct value_writer *values, PyObject *type,
+                     PyObject *value, size_t max_value_bytes, char **ret_type,
+                     size_t *ret_type_len, char **ret_message,
+                     size_t *ret_message_len);
+
 /* The tracer itself failed; a Python error is dropped. */
 void ending_internal(struct record_writer *records, const char *what);
 

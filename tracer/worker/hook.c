@@ -7,6 +7,7 @@
 
 #include "cwm/base/alloc.h"
 #include "tracer/worker/home.h"
+#include "tracer/worker/triple.h"
 
 /* Head of a record at most: type, three numbers, flags. */
 #define HEAD_BYTES (2 + 3 * RECORD_NUMBER_BYTES)
@@ -34,6 +35,7 @@ static struct {
     size_t result_len;
     bool is_result_cut;
     Py_tracefunc trampoline; /* CPython's own, for a program's function */
+    hook_handler divert;     /* in place of what is here; NULL: none */
 } hook;
 
 /* ---- the end of a run ---- */
@@ -276,33 +278,6 @@ static void on_return(PyFrameObject *frame, PyObject *arg)
     activation_retire(a);
 }
 
-/* "(TYPE, VALUE, TRACEBACK)" in the scratch memory, within the limit. */
-static size_t render_triple(PyObject *triple, bool *ret_cut)
-{
-    size_t max = hook.config.max_value_bytes;
-    uint8_t *text = hook.triple;
-    size_t len = 0;
-    *ret_cut = false;
-    for (Py_ssize_t i = 0; i < 3; i++) {
-        bool is_cut;
-        memcpy(text + len, i ? ", " : "(", 2);
-        len += i ? 2 : 1;
-        len += value_render(hook.config.values, PyTuple_GET_ITEM(triple, i),
-                            text + len, max + 4, &is_cut);
-        *ret_cut |= is_cut;
-    }
-    text[len++] = ')';
-    if (len <= max)
-        return len;
-    /* Cut at a character, with U+2026 behind. */
-    len = max > 3 ? max - 3 : 0;
-    while (len > 0 && (text[len] & 0xC0) == 0x80)
-        len--;
-    memcpy(text + len, "\xE2\x80\xA6", 3);
-    *ret_cut = true;
-    return len + 3;
-}
-
 static void on_exception(PyFrameObject *frame, PyObject *arg)
 {
     struct activation *a = find_activation(frame);
@@ -313,7 +288,9 @@ static void on_exception(PyFrameObject *frame, PyObject *arg)
     if (!locals_observe(&hook.locals, a, frame))
         stop_short_of_memory();
     bool is_cut;
-    size_t len = render_triple(arg, &is_cut);
+    size_t len =
+        triple_render(hook.config.values, arg, hook.config.max_value_bytes,
+                      hook.triple, &is_cut);
     if (record_space(r) < HEAD_BYTES || record_space(r) - HEAD_BYTES < len)
         stop_full();
     *r->at++ = TRACE_RECORD_EXCEPT;
@@ -364,7 +341,9 @@ static int on_event(PyObject *function, PyFrameObject *frame, int what,
                     PyObject *arg)
 {
     if (home_is_here()) {
-        if (what == PyTrace_LINE)
+        if (hook.divert)
+            hook.divert(frame, what, arg);
+        else if (what == PyTrace_LINE)
             on_line(frame);
         else if (what == PyTrace_CALL)
             on_call(frame);
@@ -384,7 +363,7 @@ bool hook_init(const struct hook_config *config)
 {
     memset(&hook, 0, sizeof(hook));
     hook.config = *config;
-    hook.triple = cwm_malloc(3 * (config->max_value_bytes + 4) + 8);
+    hook.triple = cwm_malloc(triple_room(config->max_value_bytes));
     if (!hook.triple)
         return false;
     return locals_writer_init(&hook.locals, config->records, config->values,
@@ -404,6 +383,11 @@ void hook_install(PyObject *program_function)
 void hook_set_trampoline(Py_tracefunc trampoline)
 {
     hook.trampoline = trampoline;
+}
+
+void hook_divert(hook_handler handler)
+{
+    hook.divert = handler;
 }
 
 void hook_start(void)

@@ -34,6 +34,12 @@ struct hook_config {
 
 /* Get ready; nothing is traced yet.  False: memory is short. */
 bool hook_init(const struct hook_config *config);
+/*
+ * Hand all events to `handler` instead of recording them; for good.  Then
+ * there is no need for hook_init().
+ */
+typedef void (*hook_handler)(PyFrameObject *frame, int what, PyObject *arg);
+void hook_divert(hook_handler handler);
 /* Begin to listen, end it.  Ending keeps the program's own trace function. */
 void hook_start(void);
 void hook_end(void);

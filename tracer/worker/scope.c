@@ -96,7 +96,7 @@ static bool set_qualname(struct scope *s, const struct scope *outer)
 }
 #endif
 
-static struct scope *scope_new(PyCodeObject *code, const struct scope *outer)
+struct scope *scope_new(PyCodeObject *code, const struct scope *outer)
 {
     uint32_t max = pyframe_max_slots(code);
     struct scope *s = cwm_calloc(1, sizeof(*s));

@@ -38,6 +38,12 @@ struct scope {
     struct activation *spare;        /* owned: used up, to be used again */
 };
 
+/*
+ * A scope for `code`, within `outer` (NULL: a module's), in no table.  NULL:
+ * memory is short.
+ */
+struct scope *scope_new(PyCodeObject *code, const struct scope *outer);
+
 struct scope_table {
     struct scope **slots; /* owned: open addressing, a power of two */
     size_t n_slots;

@@ -4,6 +4,8 @@
  *
  *     cwm-worker-X.Y --about [--python PATH]   say what it is, outside a jail
  *     cwm-worker-X.Y [--python PATH]           serve runs; started by sandbox.c
+ *     cwm-worker-X.Y [--python PATH] --suite   the same, for test suites: with
+ *         what pytest imports imported ahead; --suite-bare: but pytest itself
  *
  * The only program that links libpython.
  */
@@ -15,7 +17,9 @@
 
 #include "cwm/base/buf.h"
 #include "sandbox/jail.h"
+#include "tracer/suite.h"
 #include "tracer/worker/program.h"
+#include "tracer/worker/suite_run.h"
 #include "tracer/worker/warm.h"
 
 /* Exit statuses: usage, and what is our own failure. */
@@ -76,10 +80,16 @@ static int run(void *ctx, const struct jail_run *run)
     if (trace_request_read(run->request, run->request_len, &request, NULL) !=
         CWM_OK)
         return STATUS_OURS;
-    return program_run(&request, run->shared, run->shared_len);
+    return request.traced == SUITE_REQUEST
+               ? suite_serve(&request, run->shared, run->shared_len)
+               : program_run(&request, run->shared, run->shared_len);
 }
 
-static int serve(int argc, char **argv, const char *python)
+/* What is imported ahead for test suites. */
+enum suite_mode { SUITE_NONE, SUITE_BARE, SUITE_WHOLE };
+
+static int serve(int argc, char **argv, const char *python,
+                 enum suite_mode suite)
 {
     /*
      * None of what an interpreter does round a fork is needed: there is one
@@ -90,7 +100,10 @@ static int serve(int argc, char **argv, const char *python)
     struct cwm_err err = {0};
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK)
         return STATUS_OURS;
-    if (warm_start(python, &err) != CWM_OK || warm_up(&err) != CWM_OK) {
+    enum cwm_rc rc = warm_start(python, &err);
+    if (rc == CWM_OK && suite != SUITE_NONE)
+        suite_warm(suite == SUITE_WHOLE);
+    if (rc != CWM_OK || warm_up(&err) != CWM_OK) {
         jail_refuse(jail, &err);
         return STATUS_OURS;
     }
@@ -103,9 +116,14 @@ int main(int argc, char **argv)
 {
     const char *python = NULL;
     bool is_about = false;
+    enum suite_mode suite = SUITE_NONE;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--about") == 0) {
             is_about = true;
+        } else if (strcmp(argv[i], "--suite") == 0) {
+            suite = SUITE_WHOLE;
+        } else if (strcmp(argv[i], "--suite-bare") == 0) {
+            suite = SUITE_BARE;
         } else if (strcmp(argv[i], "--python") == 0 && i + 1 < argc) {
             python = argv[++i];
         } else {
@@ -116,5 +134,5 @@ int main(int argc, char **argv)
     if (is_about)
         return print_about(python);
     fix_addresses(argv);
-    return serve(argc, argv, python);
+    return serve(argc, argv, python, suite);
 }
