@@ -46,6 +46,7 @@ struct select_task {
     uint8_t *foreseen;    /* the same of predicted verdicts; or NULL */
     uint32_t *first;      /* [n_tests] weights at the beginning; 0: given */
     uint8_t *is_given;    /* [n_tests] */
+    uint8_t *is_out;      /* [n_tests] */
     uint32_t *held_by;    /* [n_tests] candidates that it holds for */
     uint64_t *marks;      /* [n_tests] random bits */
     uint32_t *programs;   /* [n] from 0, dense */
@@ -358,6 +359,7 @@ static void fill_tests(struct select_task *t, const struct select_input *in)
     for (size_t i = 0; i < in->n_tests; i++) {
         t->marks[i] = draw_bits(&d);
         t->is_given[i] = in->is_given && in->is_given[i];
+        t->is_out[i] = in->is_out && in->is_out[i];
         t->first[i] = t->is_given[i] ? 0 : in->weights ? in->weights[i] : 1;
     }
 }
@@ -423,6 +425,7 @@ static bool allocate(struct select_task *t, const struct select_input *in)
     t->foreseen = in->predicted ? cwm_calloc(n_tests, t->n_b) : NULL;
     t->first = cwm_calloc(n_tests, sizeof *t->first);
     t->is_given = cwm_calloc(n_tests, 1);
+    t->is_out = cwm_calloc(n_tests, 1);
     t->held_by = cwm_calloc(n_tests, sizeof *t->held_by);
     t->marks = cwm_calloc(n_tests, sizeof *t->marks);
     t->programs = cwm_calloc(n, sizeof *t->programs);
@@ -435,7 +438,7 @@ static bool allocate(struct select_task *t, const struct select_input *in)
     t->levels = cwm_calloc(n, sizeof *t->levels);
     t->everyone = cwm_calloc(n, sizeof *t->everyone);
     return t->of && t->columns && (t->foreseen || !in->predicted) && t->first &&
-           t->is_given && t->held_by && t->marks && t->programs &&
+           t->is_given && t->is_out && t->held_by && t->marks && t->programs &&
            (t->outputs || !in->outputs) && t->few_tokens && t->is_right &&
            t->b && t->counts && t->keys && t->levels && t->everyone;
 }
@@ -494,6 +497,7 @@ void select_task_free(struct select_task *t)
     cwm_free(t->foreseen);
     cwm_free(t->first);
     cwm_free(t->is_given);
+    cwm_free(t->is_out);
     cwm_free(t->held_by);
     cwm_free(t->marks);
     cwm_free(t->programs);
@@ -562,7 +566,7 @@ static void add_top_tests(struct select_task *t, const uint32_t *weights)
         uint32_t test = (uint32_t)i;
         size_t at = n;
 
-        if (t->is_given[i] || weights[i] == 0) {
+        if (t->is_given[i] || t->is_out[i] || weights[i] == 0) {
             continue;
         }
         while (at > 0 && is_before(t, weights, test, top[at - 1])) {

@@ -45,6 +45,8 @@ struct select_input {
                                  did */
     const uint32_t *weights;  /* [n_tests]; NULL: 1 each; 0: filtered out */
     const uint8_t *is_given; /* [n_tests] 1: given, not generated; NULL: none */
+    const uint8_t *is_out;   /* [n_tests] 1: no test for `cwm`, which takes
+                                filtered ones; NULL: all are */
     const uint32_t *programs; /* [n_candidates] the same number: the same
                                  normalised program */
     const uint32_t *outputs;  /* [n_candidates] the same number: the same

@@ -395,6 +395,25 @@ static void cwm__takes_given_tests_before_generated_ones(void **state)
     select_task_free(t);
 }
 
+static void cwm__passes_over_tests_that_were_filtered_out(void **state)
+{
+    uint8_t is_out[] = {1, 1};
+    struct select_input input = input_of(&by_hand);
+    struct select_task *t;
+
+    (void)state;
+    input.is_out = is_out;
+    t = task_of(&input);
+    /* nothing but the majority and its shorter sample is left */
+    assert_near("cwm", select_pass_at(t, SELECT_CWM, 1), 0);
+    assert_near("tests", select_pass_at(t, SELECT_TESTS, 1), 0.5);
+    is_out[1] = 0;
+    select_task_free(t);
+    t = task_of(&input);
+    assert_near("cwm", select_pass_at(t, SELECT_CWM, 2), 1);
+    select_task_free(t);
+}
+
 static void predict__goes_by_what_is_foreseen_alone(void **state)
 {
     struct small s = by_hand;
@@ -464,6 +483,7 @@ int main(void)
         cmocka_unit_test(codet__without_any_test_that_holds_is_random),
         cmocka_unit_test(others__hand_in_the_first_k_with_draws_averaged),
         cmocka_unit_test(cwm__takes_given_tests_before_generated_ones),
+        cmocka_unit_test(cwm__passes_over_tests_that_were_filtered_out),
         cmocka_unit_test(predict__goes_by_what_is_foreseen_alone),
         cmocka_unit_test(outputs__decide_where_they_are_known),
         cmocka_unit_test(task__refuses_what_makes_no_sense),

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* filter.c -- see filter.h. */
+#include "eval/filter.h"
+
+#include <string.h>
+
+#include "tracer/source.h"
+
+static const char *const reason_texts[] = {
+#define REASON_TEXT(id, text) text,
+    FILTER_REASON_TABLE(REASON_TEXT)
+#undef REASON_TEXT
+};
+
+const char *filter_reason_text(enum filter_reason reason)
+{
+    return reason_texts[reason];
+}
+
+/* ---- the text ---- */
+
+/* Names whose use makes a test's outcome differ; `called`: only as a call. */
+static const struct {
+    const char *name;
+    bool called;
+} restless[] = {
+    {"random", false}, {"time", false},      {"datetime", false},
+    {"uuid", false},   {"secrets", false},   {"urandom", false},
+    {"getpid", false}, {"threading", false}, {"subprocess", false},
+    {"socket", false}, {"id", true},         {"input", true},
+    {"open", true},    {"globals", true},    {"locals", true},
+};
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* Past a string that begins at text[at]. */
+static size_t pass_string(const char *text, size_t len, size_t at)
+{
+    char quote = text[at];
+    bool is_long =
+        len - at >= 3 && text[at + 1] == quote && text[at + 2] == quote;
+    size_t n = is_long ? 3 : 1;
+
+    at += n;
+    while (at < len) {
+        if (text[at] == '\\') {
+            at += 2;
+        } else if (text[at] == quote &&
+                   (!is_long || (len - at >= 3 && text[at + 1] == quote &&
+                                 text[at + 2] == quote))) {
+            return at + n;
+        } else {
+            at++;
+        }
+    }
+    return len;
+}
+
+/* The name at text[at, end), with what stands round it. */
+static bool is_restless(const char *text, size_t len, size_t at, size_t end)
+{
+    bool is_attribute = at > 0 && text[at - 1] == '.';
+    size_t next = end;
+
+    while (next < len && text[next] == ' ') {
+        next++;
+    }
+    for (size_t i = 0; i < sizeof restless / sizeof *restless; i++) {
+        if (strlen(restless[i].name) == end - at &&
+            memcmp(restless[i].name, text + at, end - at) == 0) {
+            bool is_called = next < len && text[next] == '(';
+            bool is_keyword = next < len && text[next] == '=' &&
+                              (next + 1 == len || text[next + 1] != '=');
+
+            return restless[i].called ? is_called && !is_attribute
+                                      : !is_keyword;
+        }
+    }
+    return false;
+}
+
+static bool names_restless(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len) {
+        size_t end = at;
+
+        if (text[at] == '"' || text[at] == '\'') {
+            at = pass_string(text, len, at);
+        } else if (text[at] == '#') {
+            const char *line_end = memchr(text + at, '\n', len - at);
+
+            at = line_end ? (size_t)(line_end - text) : len;
+        } else if (is_name_byte(text[at])) {
+            while (end < len && is_name_byte(text[end])) {
+                end++;
+            }
+            if (is_restless(text, len, at, end)) {
+                return true;
+            }
+            at = end;
+        } else {
+            at++;
+        }
+    }
+    return false;
+}
+
+enum cwm_rc filter_text(const char *text, size_t len,
+                        enum filter_reason *ret_reason, struct cwm_err *err)
+{
+    struct source *s = NULL; /* owned */
+    enum cwm_rc rc = source_new_text(text, len, "test", &s, err);
+
+    if (rc != CWM_OK && rc != CWM_NOMEM) {
+        *ret_reason = FILTER_NO_PARSE;
+        return CWM_OK;
+    }
+    if (rc == CWM_OK) {
+        *ret_reason = source_syntax_error(s) || source_n_lines(s) == 0
+                          ? FILTER_NO_PARSE
+                      : names_restless(text, len) ? FILTER_NOT_DETERMINISTIC
+                                                  : FILTER_KEPT;
+    }
+    source_free(s);
+    return rc;
+}
+
+/* ---- the verdicts ---- */
+
+static bool holds_for_all(const struct filter_task *task, size_t test)
+{
+    for (size_t r = 0; r < task->n_rows; r++) {
+        if (!task->holds[r * task->n_tests + test]) {
+            return false;
+        }
+    }
+    return task->n_rows > 1; /* of one candidate it says what there is to say */
+}
+
+static bool holds_for_some(const struct filter_task *task, size_t test)
+{
+    for (size_t r = 0; r < task->n_rows; r++) {
+        if (task->holds[r * task->n_tests + test]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void filter_verdicts(const struct filter_task *task,
+                     enum filter_reason *reasons)
+{
+    for (size_t i = 0; i < task->n_tests; i++) {
+        if (reasons[i] != FILTER_KEPT) {
+            continue;
+        }
+        if (task->stub && task->stub[i]) {
+            reasons[i] = FILTER_HOLDS_FOR_STUB;
+        } else if (holds_for_all(task, i)) {
+            reasons[i] = FILTER_HOLDS_FOR_ALL;
+        }
+    }
+}
+
+static void add_to(struct filter_share *share, uint64_t n, bool is_accurate,
+                   bool is_toxic)
+{
+    share->n += n;
+    share->n_accurate += is_accurate ? n : 0;
+    share->n_toxic += is_toxic ? n : 0;
+}
+
+void filter_count(const struct filter_task *task,
+                  const enum filter_reason *reasons, struct filter_sums *sums)
+{
+    sums->n_tasks_without += task->n_tests == 0;
+    for (size_t i = 0; i < task->n_tests; i++) {
+        enum filter_reason reason = reasons ? reasons[i] : FILTER_KEPT;
+        bool is_accurate = task->reference && task->reference[i];
+        bool is_toxic =
+            task->reference && !is_accurate && holds_for_some(task, i);
+
+        sums->n_tests += task->n_times[i];
+        sums->n_different++;
+        sums->n_reasons[reason]++;
+        if (task->reference) {
+            add_to(&sums->generated, task->n_times[i], is_accurate, is_toxic);
+            add_to(&sums->different, 1, is_accurate, is_toxic);
+        }
+        if (task->reference && reason == FILTER_KEPT) {
+            add_to(&sums->kept, task->n_times[i], is_accurate, is_toxic);
+        }
+    }
+}
