@@ -37,6 +37,7 @@ struct build {
     struct store *store;           /* owned: the writer's */
     struct store *known;           /* owned: the reader's, to look items up */
     struct sources *sources;       /* owned */
+    struct sources_suites suites;  /* how the sources run tests */
     struct codec_thread *packer;   /* owned: the writer's */
     struct hasher *hasher;         /* owned: the reader's */
     struct hash how;               /* of all options that items depend on */
@@ -382,7 +383,14 @@ static enum cwm_rc open_all(struct build *b, struct cwm_err *err)
     enum cwm_rc rc =
         sources_open(o->sources, o->n_sources, o->cancel, &b->sources, err);
 
+    b->suites = (struct sources_suites){.settings = o->suites,
+                                        .tracer = o->tracer,
+                                        .limits = o->limits,
+                                        .seed = o->seed};
     cwm_buf_init(&b->samples, SAMPLES_BYTES + (1 << 20));
+    if (rc == CWM_OK) {
+        sources_use_suites(b->sources, &b->suites);
+    }
     if (rc == CWM_OK) {
         rc = store_open(o->store_path, STORE_MAKE, &b->store, err);
     }

@@ -22,6 +22,7 @@
 #include "cwm/base/err.h"
 #include "datasets/generate.h"
 #include "datasets/store.h"
+#include "datasets/suite_trace.h"
 #include "tracer/trace.h"
 
 #define BUILD_N_VERDICTS 13
@@ -54,6 +55,7 @@ struct build_options {
     uint32_t max_mutants;        /* of one program; 0: none */
     uint32_t exception_permille; /* of a function's traces, at most */
     struct generate_settings generate;
+    struct suite_settings suites; /* of repositories' tests */
     struct tracer_options tracer;
     struct trace_limits limits;
     const volatile int *cancel; /* NULL is fine */

@@ -37,6 +37,7 @@ struct build__thread {
     const struct codec *codec;           /* borrowed */
     struct tracer_slot slot;             /* owned */
     pthread_rwlock_t *runs; /* borrowed: held for writing by who runs alone */
+    struct suite_tester *suite;  /* owned; NULL: not opened */
     struct codec_thread *packer; /* owned */
     struct hasher *hasher;       /* owned */
     struct cwm_buf payload, packed, again;
@@ -73,6 +74,11 @@ enum cwm_rc build__put(struct build__thread *t, const struct build__program *p,
                        const struct candidate_call *call,
                        const struct trace_result *result, bool *ret_put,
                        struct cwm_err *err);
+
+/* Pack t->payload and put its row. */
+enum cwm_rc build__put_row(struct build__thread *t, struct store_trace *trace,
+                           const struct store_setting *setting,
+                           struct cwm_err *err);
 
 /* build_work.c: one item, from its bytes to rows. */
 enum cwm_rc build__work(struct build__thread *t, const struct source_item *item,

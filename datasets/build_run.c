@@ -46,6 +46,7 @@ enum cwm_rc build__thread_init(struct build__thread *t,
 void build__thread_release(struct build__thread *t)
 {
     tracer_slot_close(&t->slot);
+    suite_tester_close(t->suite);
     codec_thread_free(t->packer);
     hasher_free(t->hasher);
     cwm_buf_release(&t->payload);
@@ -206,7 +207,7 @@ static void describe(const struct build__program *p,
                                    call->stdin_data, call->stdin_len);
 }
 
-static enum cwm_rc put_row(struct build__thread *t, struct store_trace *trace,
+enum cwm_rc build__put_row(struct build__thread *t, struct store_trace *trace,
                            const struct store_setting *setting,
                            struct cwm_err *err)
 {
@@ -256,7 +257,7 @@ enum cwm_rc build__put(struct build__thread *t, const struct build__program *p,
     }
     if (rc == CWM_OK && same) {
         start = build__cpu_us();
-        rc = put_row(t, &trace, &setting, err);
+        rc = build__put_row(t, &trace, &setting, err);
         t->note->cpu_store_us += build__cpu_us() - start;
         *ret_put = rc == CWM_OK;
     }

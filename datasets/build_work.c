@@ -11,6 +11,7 @@
 #include "cwm/base/alloc.h"
 #include "datasets/build_internal.h"
 #include "datasets/build_rows.h"
+#include "datasets/build_suite.h"
 #include "datasets/mutate.h"
 
 enum {
@@ -449,6 +450,9 @@ enum cwm_rc build__work(struct build__thread *t, const struct source_item *item,
     if (item->skip) {
         skip(t, item->skip);
         return CWM_OK;
+    }
+    if (item->kind == STORE_KIND_PYTEST) {
+        return build__work_suite(t, item, err);
     }
     rc = candidate_new(item, &options, &c, &why);
     if (rc == CWM_USAGE || rc == CWM_LIMIT) {

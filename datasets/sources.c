@@ -22,10 +22,12 @@ struct sources {
     uint64_t number;   /* of the next item */
     uint64_t position; /* within the source */
     const volatile int *cancel;
-    struct lines *lines;       /* owned */
-    struct sources__tree tree; /* of a folder */
-    json_t *array;             /* owned: of a JSON array */
-    char *element;             /* owned by jansson: of the array */
+    struct lines *lines;                 /* owned */
+    struct sources__tree tree;           /* of a folder */
+    struct sources__suite suite;         /* of a repository */
+    const struct sources_suites *suites; /* borrowed; NULL: none may be run */
+    json_t *array;                       /* owned: of a JSON array */
+    char *element;                       /* owned by jansson: of the array */
     struct cwm_buf file;
     char name[MAX_NAME_BYTES];
 };
@@ -33,7 +35,8 @@ struct sources {
 static bool has_lines(const struct sources__one *one)
 {
     return one->kind != STORE_KIND_FILE && one->kind != STORE_KIND_DIR &&
-           one->kind != STORE_KIND_GENERATE && !one->is_array;
+           one->kind != STORE_KIND_GENERATE && one->kind != STORE_KIND_PYTEST &&
+           !one->is_array;
 }
 
 enum cwm_rc sources_open(const char *const *names, size_t n,
@@ -88,12 +91,18 @@ static void close_one(struct sources *s)
     lines_close(s->lines);
     s->lines = NULL;
     sources__tree_release(&s->tree);
+    sources__suite_release(&s->suite);
     json_decref(s->array);
     s->array = NULL;
     free(s->element); /* jansson's */
     s->element = NULL;
     s->is_open = false;
     s->position = 0;
+}
+
+void sources_use_suites(struct sources *s, const struct sources_suites *suites)
+{
+    s->suites = suites;
 }
 
 void sources_close(struct sources *s)
@@ -139,6 +148,9 @@ static enum cwm_rc open_one(struct sources *s, struct cwm_err *err)
         rc = open_array(s, one->path, err);
     } else if (one->kind == STORE_KIND_DIR) {
         rc = sources__tree_list(one->path, &s->tree, err);
+    } else if (one->kind == STORE_KIND_PYTEST) {
+        rc = sources__suite_open(one->path, s->suites, s->cancel, &s->suite,
+                                 err);
     } else if (has_lines(one)) {
         rc = lines_open(one->path, SOURCES_MAX_ITEM_BYTES, s->cancel, &s->lines,
                         err);
@@ -225,6 +237,19 @@ static enum cwm_rc next_element(struct sources *s, struct source_item *item,
     return CWM_OK;
 }
 
+static enum cwm_rc next_in_suite(struct sources *s, struct source_item *item,
+                                 bool *ret_more, struct cwm_err *err)
+{
+    if (s->position == s->suite.files.n) {
+        return CWM_OK;
+    }
+    *ret_more = true;
+    snprintf(s->name, sizeof s->name, "%s",
+             s->suite.files.list[s->position].name);
+    return sources__suite_item(&s->suite, (size_t)s->position++, &s->file, item,
+                               err);
+}
+
 static enum cwm_rc next_of_one(struct sources *s, struct source_item *item,
                                bool *ret_more, struct cwm_err *err)
 {
@@ -236,6 +261,9 @@ static enum cwm_rc next_of_one(struct sources *s, struct source_item *item,
     }
     if (one->kind == STORE_KIND_DIR) {
         return next_in_tree(s, item, ret_more, err);
+    }
+    if (one->kind == STORE_KIND_PYTEST) {
+        return next_in_suite(s, item, ret_more, err);
     }
     if (one->kind == STORE_KIND_GENERATE) {
         snprintf(s->name, sizeof s->name, "%llu",
@@ -313,7 +341,7 @@ uint64_t sources_n_items(const struct sources *s)
         struct sources__tree tree = {NULL, 0, 0};
         enum cwm_rc rc = CWM_OK;
 
-        if (one->is_array) {
+        if (one->is_array || one->kind == STORE_KIND_PYTEST) {
             return 0;
         }
         if (one->kind == STORE_KIND_DIR) {

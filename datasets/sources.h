@@ -5,8 +5,9 @@
  * A source is `KIND:PATH` or a plain PATH whose kind is recognised: a folder
  * (dir), NAME.py (file), a JSONL file by the fields of its first line (jobs,
  * cruxeval, humaneval, mbpp, contest, jsonl).  An item is one file, one line
- * or one number: cheap to go past, so that a build can be split and gone on
- * with.  What is in it is for candidate.h, in the worker threads.
+ * or one number; of a repository's tests (pytest) one test file, for which
+ * pytest is asked once: cheap to go past, so that a build can be split and gone
+ * on with.  What is in it is for candidate.h, in the worker threads.
  *
  * Deterministic: sources in the order in which they were named, the files of
  * a folder in the order of their paths' bytes.
@@ -23,6 +24,7 @@
 #include "cwm/base/buf.h"
 #include "cwm/base/err.h"
 #include "datasets/store.h"
+#include "datasets/suite_trace.h"
 
 /* A program is not larger; what people write is far below. */
 #define SOURCES_MAX_ITEM_BYTES (16UL << 20)
@@ -55,6 +57,18 @@ enum cwm_rc sources_open(const char *const *names, size_t n,
 enum cwm_rc sources_open_lines(const char *path, struct sources **ret_sources,
                                struct cwm_err *err);
 void sources_close(struct sources *s); /* NULL is fine */
+
+/*
+ * How tests are collected and run: to be said before the first item of a
+ * repository.  Borrowed as long as the sources.
+ */
+struct sources_suites {
+    struct suite_settings settings;
+    struct tracer_options tracer;
+    struct trace_limits limits;
+    uint64_t seed;
+};
+void sources_use_suites(struct sources *s, const struct sources_suites *suites);
 
 enum cwm_rc sources_next(struct sources *s, struct source_item *ret_item,
                          bool *ret_more, struct cwm_err *err);

@@ -24,6 +24,25 @@ enum cwm_rc sources__tree_list(const char *folder, struct sources__tree *t,
 /* The commit that the checkout at `folder` is at; "" when it is none. */
 void sources__commit_of(const char *folder, char *commit, size_t size);
 
+/* ---- sources_suite.c: the test files of a repository ---- */
+
+struct sources__suite {
+    struct suite_files files;
+    struct hash digest;               /* of all that the tests may depend on */
+    const struct sources_suites *how; /* borrowed */
+};
+/* Fails: CWM_USAGE (`how` is NULL), as suite_tester_open(), suite_collect(). */
+enum cwm_rc sources__suite_open(const char *path,
+                                const struct sources_suites *how,
+                                const volatile int *cancel,
+                                struct sources__suite *ret_suite,
+                                struct cwm_err *err);
+void sources__suite_release(struct sources__suite *s);
+/* File i as an item; its data are put into `text`. */
+enum cwm_rc sources__suite_item(const struct sources__suite *s, size_t i,
+                                struct cwm_buf *text, struct source_item *item,
+                                struct cwm_err *err);
+
 /* ---- sources_kind.c: what a name stands for ---- */
 
 struct sources__one {

@@ -2,6 +2,8 @@
 /* sources_kind.c -- `KIND:PATH` and PATH: which kind of source is it? */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -106,6 +108,46 @@ static enum cwm_rc take_count(struct sources__one *one, struct cwm_err *err)
     return opt_number(&count, "generate:COUNT", one->path, &one->count, err);
 }
 
+/* "a/b/" is "b" in "a/". */
+static bool split_path(struct sources__one *one)
+{
+    size_t len = strlen(one->path);
+    size_t start;
+
+    while (len > 1 && one->path[len - 1] == '/') {
+        len--;
+    }
+    for (start = len; start > 0 && one->path[start - 1] != '/';) {
+        start--;
+    }
+    one->name = cwm_strndup(one->path + start, len - start);
+    one->folder = cwm_strndup(one->path, start);
+    return one->name && one->folder;
+}
+
+/* Its name is the folder's own: "." says nothing. */
+static enum cwm_rc take_repository(struct sources__one *one,
+                                   struct cwm_err *err)
+{
+    char path[PATH_MAX];
+
+    if (!realpath(one->path, path)) {
+        return CWM_FAIL(err, CWM_USAGE, "could not open '%s': %s", one->path,
+                        strerror(errno));
+    }
+    cwm_free(one->path);
+    cwm_free(one->name);
+    cwm_free(one->folder);
+    one->name = NULL;
+    one->folder = NULL;
+    one->path = cwm_strdup(path);
+    if (!one->path || !split_path(one)) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
+    }
+    sources__commit_of(one->path, one->commit, sizeof one->commit);
+    return CWM_OK;
+}
+
 /* One that lies in the file system. */
 static enum cwm_rc take_path(struct sources__one *one, bool wants_kind,
                              struct cwm_err *err)
@@ -126,6 +168,9 @@ static enum cwm_rc take_path(struct sources__one *one, bool wants_kind,
         return CWM_FAIL(err, CWM_USAGE, "'%s' is %s folder", one->path,
                         S_ISDIR(st.st_mode) ? "a" : "no");
     }
+    if (one->kind == STORE_KIND_PYTEST) {
+        return take_repository(one, err);
+    }
     if (one->kind == STORE_KIND_DIR) {
         sources__commit_of(one->path, one->commit, sizeof one->commit);
         return CWM_OK;
@@ -135,23 +180,6 @@ static enum cwm_rc take_path(struct sources__one *one, bool wants_kind,
         return CWM_OK;
     }
     return look_into(one, wants_kind, err);
-}
-
-/* "a/b/" is "b" in "a/". */
-static bool split_path(struct sources__one *one)
-{
-    size_t len = strlen(one->path);
-    size_t start;
-
-    while (len > 1 && one->path[len - 1] == '/') {
-        len--;
-    }
-    for (start = len; start > 0 && one->path[start - 1] != '/';) {
-        start--;
-    }
-    one->name = cwm_strndup(one->path + start, len - start);
-    one->folder = cwm_strndup(one->path, start);
-    return one->name && one->folder;
 }
 
 enum cwm_rc sources__one_parse(const char *word, struct sources__one *one,
@@ -166,11 +194,6 @@ enum cwm_rc sources__one_parse(const char *word, struct sources__one *one,
     one->path = cwm_strdup(kind < 0 ? word : colon + 1);
     if (!one->path || !split_path(one)) {
         rc = CWM_FAIL(err, CWM_NOMEM, "could not hold a path");
-    } else if (kind == STORE_KIND_PYTEST) {
-        rc = CWM_FAIL(err, CWM_USAGE,
-                      "cannot build from '%s': test suites are not supported "
-                      "yet",
-                      word);
     } else if (kind == STORE_KIND_GENERATE) {
         rc = take_count(one, err);
     } else {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cwm/base/cancel.h"
+#include "datasets/store_check_suite.h"
 #include "datasets/store_internal.h"
 #include "datasets/trace_blob.h"
 #include "tracer/tracer_slot.h"
@@ -18,6 +19,7 @@ struct check {
     struct trace_view *view; /* owned */
     struct hasher *hasher;   /* owned */
     struct tracer_slot slot; /* owned */
+    struct store_check_suite suite;
     struct cwm_buf payload;
     uint64_t limit; /* of a trace's draw, to be in the sample */
 };
@@ -91,6 +93,53 @@ static enum cwm_rc check_tables(struct check *c, struct cwm_err *err)
 
 /* ---- running it again ---- */
 
+/* The program's origin in a repository's tests; *ret_has false: none. */
+static enum cwm_rc find_suite(struct check *c,
+                              const struct store_program *program,
+                              struct store_cursor **ret_cursor,
+                              struct store_origin *ret_origin, bool *ret_has,
+                              struct cwm_err *err)
+{
+    bool more = true;
+    enum cwm_rc rc = store_origins(c->store, program->id, ret_cursor, err);
+
+    *ret_has = false;
+    while (rc == CWM_OK && more && !*ret_has) {
+        rc = store_origin_next(*ret_cursor, ret_origin, &more, err);
+        *ret_has =
+            rc == CWM_OK && more && ret_origin->kind == STORE_KIND_PYTEST;
+    }
+    return rc;
+}
+
+/* *ret_is_episode false: it is another kind of trace. */
+static enum cwm_rc run_test_again(struct check *c,
+                                  const struct store_program *program,
+                                  const struct store_trace *trace,
+                                  const struct store_setting *setting,
+                                  const char *name, bool *ret_is_episode,
+                                  struct cwm_err *err)
+{
+    struct store_cursor *cursor = NULL; /* owned */
+    struct store_origin origin;
+    enum store_check_again again = STORE_CHECK_UNKNOWN;
+    enum cwm_rc rc =
+        find_suite(c, program, &cursor, &origin, ret_is_episode, err);
+
+    if (rc == CWM_OK && *ret_is_episode) {
+        rc = store_check_suite_run(&c->suite, &c->options->tracer, program,
+                                   &origin, trace, setting, c->hasher,
+                                   c->options->cancel, &again, err);
+        c->stats->n_unrun += again == STORE_CHECK_UNKNOWN;
+        c->stats->n_retraced += again != STORE_CHECK_UNKNOWN;
+    }
+    if (rc == CWM_OK && again == STORE_CHECK_OTHER) {
+        tell(c, "trace %s: its test, run again, gives another episode", name);
+    }
+    store_cursor_close(cursor);
+    return rc;
+}
+
 static enum cwm_rc run_again(struct check *c,
                              const struct store_program *program,
                              const struct store_trace *trace,
@@ -113,10 +162,14 @@ static enum cwm_rc run_again(struct check *c,
     };
     struct trace_result result;
     struct store_trace again = {.id = 0};
+    bool is_episode = false;
     enum cwm_rc rc =
-        tracer_slot_need(&c->slot, setting->limits.max_trace_bytes, err);
+        run_test_again(c, program, trace, setting, name, &is_episode, err);
 
-    if (rc != CWM_OK) {
+    if (rc == CWM_OK && !is_episode) {
+        rc = tracer_slot_need(&c->slot, setting->limits.max_trace_bytes, err);
+    }
+    if (rc != CWM_OK || is_episode) {
         return rc;
     }
     if (strcmp(tracer_python(c->slot.tracer), setting->python) != 0) {
@@ -277,7 +330,9 @@ enum cwm_rc store_check(const char *path,
 {
     struct check c = {.options = options,
                       .stats = stats,
-                      .slot = {.options = &options->tracer}};
+                      .slot = {.options = &options->tracer},
+                      .suite = {.paths = options->repositories,
+                                .n_paths = options->n_repositories}};
     struct store_counts counts = {0};
     enum cwm_rc rc;
 
@@ -304,6 +359,7 @@ enum cwm_rc store_check(const char *path,
         rc = check_programs(&c, err);
     }
     tracer_slot_close(&c.slot);
+    store_check_suite_release(&c.suite);
     trace_view_free(c.view);
     hasher_free(c.hasher);
     cwm_buf_release(&c.payload);

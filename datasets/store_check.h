@@ -5,7 +5,8 @@
  * SQLite's own check, every hash made anew from what the row unpacks to,
  * every trace read again and its counts compared, every reference followed;
  * then a sample (those with the smallest draw of hash and seed) is traced
- * again and its content compared.
+ * again and its content compared; an episode of a repository's tests where
+ * that repository is named.
  */
 #ifndef DATASETS_STORE_CHECK_H
 #define DATASETS_STORE_CHECK_H
@@ -18,6 +19,9 @@
 struct store_check_stats {
     uint64_t n_programs, n_traces, n_retraced;
     uint64_t n_total; /* traces to look at */
+    uint64_t n_unrun; /* episodes of tests, in the sample, that could not be
+                         made again: their repository is not at hand as it was
+                         (or is, but under another interpreter) */
     uint64_t n_wrong; /* findings, each told to on_wrong() */
 };
 
@@ -25,6 +29,8 @@ struct store_check_options {
     uint64_t n_sample; /* traces to run again */
     uint64_t seed;
     struct tracer_options tracer;
+    const char *const *repositories; /* borrowed: where they lie */
+    size_t n_repositories;
     const volatile int *cancel;
     void (*on_wrong)(void *ctx, const char *what); /* "trace 12ab...: ..." */
     void (*on_progress)(void *ctx, const struct store_check_stats *stats);

@@ -20,6 +20,9 @@ struct dataset_fields {
     uint64_t limit;
     const char *shard;
     uint64_t max_inputs, mutants, exceptions;
+    uint64_t enter, depth, episodes;
+    bool test_functions;
+    struct opt_list tests;
     /* export */
     int format;      /* enum export_format */
     const char *out; /* also of stats: a page */
@@ -32,6 +35,7 @@ struct dataset_fields {
     const char *html;
     /* check */
     uint64_t sample;
+    struct opt_list repositories;
     /* runs */
     struct running_fields run;
 };

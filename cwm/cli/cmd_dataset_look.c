@@ -306,6 +306,8 @@ int dataset_check(const struct dataset_fields *f)
     struct store_check_options how = {
         .n_sample = f->sample,
         .seed = f->seed,
+        .repositories = f->repositories.values,
+        .n_repositories = f->repositories.n,
         .on_wrong = on_wrong,
         .on_progress = on_check,
         .ctx = &progress,
@@ -325,6 +327,12 @@ int dataset_check(const struct dataset_fields *f)
     progress_clear(&progress);
     if (rc != CWM_OK) {
         return cli_fail("dataset", &err);
+    }
+    if (stats.n_unrun > 0) {
+        cli_say("traces of tests that were not made again: %llu",
+                (unsigned long long)stats.n_unrun);
+        cli_say("hint: name their repositories, as they were (same commit, "
+                "same interpreter), by --repository PATH");
     }
     cwm_buf_init(&out, 1 << 12);
     cwm_buf_addf(&out,
