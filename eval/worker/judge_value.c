@@ -13,9 +13,11 @@
  *     B  u32 n             a built-in class by its name
  *     X  u8 which, value   a library's class and what it is made from
  *     H  u32 n, u8         an object of the candidate's; can it be called?
+ *     P  u32 n             a test's function for the candidate: marshalled code
  */
 #include "eval/worker/judge_value.h"
 
+#include <marshal.h>
 #include <string.h>
 
 #include "eval/worker/judge_link.h"
@@ -162,8 +164,7 @@ static bool put_list(struct judge_side *side, PyObject *value,
                      struct cwm_buf *out, int depth)
 {
     const bool is_list = PyList_Check(value);
-    const Py_ssize_t n =
-        is_list ? PyList_GET_SIZE(value) : PyTuple_GET_SIZE(value);
+    const Py_ssize_t n = Py_SIZE(value);
 
     if (!put_head(out, is_list ? 'l' : 't', n)) {
         return false;
@@ -318,12 +319,38 @@ static bool put_kept(struct judge_side *side, PyObject *value,
     return was_put(out);
 }
 
+/*
+ * A test hands a function over (a key, a predicate): its code goes, and runs
+ * among the candidate's names.  Nothing else of the test goes with it.
+ */
+static bool put_function(PyObject *value, struct cwm_buf *out)
+{
+    PyObject *code; /* owned */
+    bool done;
+
+    if (PyFunction_GET_CLOSURE(value) || PyFunction_GET_DEFAULTS(value) ||
+        PyFunction_GET_KW_DEFAULTS(value)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a test cannot hand a closure to the candidate");
+        return false;
+    }
+    code = PyMarshal_WriteObjectToString(PyFunction_GET_CODE(value),
+                                         Py_MARSHAL_VERSION);
+    done = code && put_bytes(out, 'P', PyBytes_AS_STRING(code),
+                             (size_t)PyBytes_GET_SIZE(code));
+    Py_XDECREF(code);
+    return done;
+}
+
 static bool put_remote(struct judge_side *side, PyObject *value,
                        struct cwm_buf *out)
 {
     PyObject *number; /* owned */
     long n;
 
+    if (PyFunction_Check(value)) {
+        return put_function(value, out);
+    }
     if (Py_TYPE(value) != (PyTypeObject *)side->remote_type) {
         PyErr_Format(PyExc_TypeError,
                      "a test cannot hand a '%.100s' to the candidate",
@@ -660,6 +687,29 @@ static PyObject *get_library(struct judge_side *side, const uint8_t **at,
     return result;
 }
 
+/* Trusted bytes: only the tester sends them. */
+static PyObject *get_function(const struct judge_side *side, const uint8_t **at,
+                              const uint8_t *end)
+{
+    const uint8_t *data = NULL;
+    PyObject *code; /* owned */
+    PyObject *function = NULL;
+    uint32_t len;
+
+    if (!side->is_agent || !side->names || !link_get_u32(at, end, &len)) {
+        return broken();
+    }
+    data = take(at, end, len);
+    code = data ? PyMarshal_ReadObjectFromString((const char *)data,
+                                                 (Py_ssize_t)len)
+                : NULL;
+    if (code) {
+        function = PyFunction_New(code, side->names);
+    }
+    Py_XDECREF(code);
+    return function;
+}
+
 /* The Remote of number `n`: always the same one. */
 static PyObject *get_remote(struct judge_side *side, uint32_t n)
 {
@@ -746,6 +796,8 @@ static PyObject *get(struct judge_side *side, const uint8_t **at,
         return get_library(side, at, end, depth);
     case 'H':
         return get_object(side, at, end);
+    case 'P':
+        return get_function(side, at, end);
     default:
         return get_constant((char)*tag);
     }
