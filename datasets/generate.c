@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generate.c -- settings, and a program from its number. */
+/* generate.c -- a program from its number. */
 #include "datasets/generate.h"
 
 #include <inttypes.h>
@@ -9,84 +9,11 @@
 
 /* A draft fits nearly always at the first or second try. */
 #define MAX_DRAFTS 200
+/* ... but where most of them are not plain. */
+#define MAX_PLAIN_DRAFTS 2000
 /* Of the entry's body: less than both is too little. */
 #define MIN_LINES 4
 #define MIN_BYTES 110
-
-void generate_settings_default(struct generate_settings *ret_settings)
-{
-    *ret_settings =
-        (struct generate_settings){.min_phases = 1,
-                                   .max_phases = 3,
-                                   .max_depth = 4,
-                                   .max_expression_depth = 3,
-                                   .max_params = 3,
-                                   .max_items = 8,
-                                   .n_inputs = 3,
-                                   .max_steps = 2000,
-                                   .exception_permille = 60,
-                                   .annotated_permille = 200,
-#define GENERATE_WEIGHT(name, weight, what)                                    \
-    .weights[GENERATE_##name] = (weight),
-                                   GENERATE_FEATURE_TABLE(GENERATE_WEIGHT)
-#undef GENERATE_WEIGHT
-        };
-}
-
-const char *generate_feature_name(enum generate_feature feature)
-{
-    static const char *const names[GENERATE_N_FEATURES] = {
-        "accumulate", "search",   "while", "dp",        "stack",  "matrix",
-        "string",     "simulate", "group", "recursion", "helper", "straight"};
-
-    return feature < GENERATE_N_FEATURES ? names[feature] : "";
-}
-
-enum cwm_rc generate_settings_check(const struct generate_settings *settings,
-                                    struct cwm_err *err)
-{
-    const struct generate_settings *s = settings;
-    uint64_t sum = 0;
-    const struct {
-        const char *name;
-        uint32_t value, least, most;
-    } fields[] = {
-        {"min_phases", s->min_phases, 1, 8},
-        {"max_phases", s->max_phases, s->min_phases, 8},
-        {"max_depth", s->max_depth, 1, 6},
-        {"max_expression_depth", s->max_expression_depth, 1, 5},
-        {"max_params", s->max_params, 1, 5},
-        {"max_items", s->max_items, 2, 16},
-        {"n_inputs", s->n_inputs, 1, GENERATE_MAX_INPUTS},
-        {"max_steps", s->max_steps, 200, 1000000},
-        {"exception_permille", s->exception_permille, 0, 1000},
-        {"annotated_permille", s->annotated_permille, 0, 1000},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (fields[i].value < fields[i].least ||
-            fields[i].value > fields[i].most) {
-            return CWM_FAIL(err, CWM_USAGE,
-                            "'%s' is %" PRIu32 ", which is not between %" PRIu32
-                            " and %" PRIu32,
-                            fields[i].name, fields[i].value, fields[i].least,
-                            fields[i].most);
-        }
-    }
-    for (int i = 0; i < GENERATE_N_FEATURES; i++) {
-        if (s->weights[i] > 10000) {
-            return CWM_FAIL(
-                err, CWM_USAGE,
-                "the weight of '%s' is %" PRIu32 ", over the limit of 10000",
-                generate_feature_name((enum generate_feature)i), s->weights[i]);
-        }
-        sum += s->weights[i];
-    }
-    if (sum == 0) {
-        return CWM_FAIL(err, CWM_USAGE, "all weights are 0");
-    }
-    return CWM_OK;
-}
 
 void generated_init(struct generated *g)
 {
@@ -128,6 +55,9 @@ static enum gen_type param_for(struct gen_draft *d,
                                           T_LPS, T_LPI, T_DSI, T_LLI, T_STR};
     static const enum gen_type texts[] = {T_STR, T_STR, T_LS};
 
+    if (d->settings->plain) {
+        return feature == GENERATE_STRAIGHT ? gen_param_type(d) : T_LI;
+    }
     switch (feature) {
     case GENERATE_MATRIX:
         return T_LLI;
@@ -415,8 +345,9 @@ static enum gen_type choose_result(struct gen_draft *d)
     static const enum gen_type results[] = {
         T_INT, T_INT, T_INT, T_INT, T_STR,  T_STR, T_STR, T_LI,  T_LI,
         T_LI,  T_LS,  T_LS,  T_DSI, T_BOOL, T_LI,  T_LPS, T_PII, T_DSL};
+    enum gen_type type = results[gen_pick(d, ARRAY_LEN(results))];
 
-    return results[gen_pick(d, ARRAY_LEN(results))];
+    return gen_is_plain_type(type) || !d->settings->plain ? type : T_INT;
 }
 
 /* Lines that were taken out may have been all that named a parameter. */
@@ -495,7 +426,8 @@ static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
     gen_close(d, scope);
     d->n_vars = n_vars; /* parameters stay for the header */
     if (d->out->failed != CWM_OK || !calls_helpers(d, at) ||
-        !is_long_enough(d, at)) {
+        !is_long_enough(d, at) ||
+        (d->settings->plain && !gen_is_plain(d->out->data))) {
         return false;
     }
     drop_unnamed_params(d, at);
@@ -530,14 +462,15 @@ enum cwm_rc generate_program(const struct generate_settings *settings,
 {
     struct gen_draft d;
     uint64_t state = seed * UINT64_C(0xD1342543DE82EF95) + index;
+    uint32_t max_drafts = settings->plain ? MAX_PLAIN_DRAFTS : MAX_DRAFTS;
     bool raises;
 
     memset(&d, 0, sizeof d);
     d.random = state;
     state = gen_random(&d) ^ (seed + UINT64_C(0x632BE59BD9B4E019)) * 3;
     d.random = state;
-    raises = gen_chance(&d, settings->exception_permille);
-    for (uint32_t i = 0; i < MAX_DRAFTS; i++) {
+    raises = gen_chance(&d, settings->exception_permille) && !settings->plain;
+    for (uint32_t i = 0; i < max_drafts; i++) {
         memset(&d, 0, sizeof d);
         d.settings = settings;
         d.out = source;
@@ -563,6 +496,6 @@ enum cwm_rc generate_program(const struct generate_settings *settings,
     }
     return CWM_FAIL(err, CWM_LIMIT,
                     "could not make program %" PRIu64 " of seed %" PRIu64
-                    " in %d drafts\nallow more steps or other plans",
-                    index, seed, MAX_DRAFTS);
+                    " in %" PRIu32 " drafts\nallow more steps or other plans",
+                    index, seed, max_drafts);
 }

@@ -66,12 +66,25 @@ struct generate_settings {
     uint32_t max_steps;              /* line events of one call, at most */
     uint32_t exception_permille;     /* programs made to raise: 0 to 1000 */
     uint32_t annotated_permille;     /* programs with annotations */
+    uint32_t max_number;             /* in inputs and constants: 1 to 999 */
+    uint32_t plain; /* 1: numbers, truth values and lists of numbers only,
+                       and what a beginner does with them (generate_plain.c);
+                       0: everything */
     uint32_t weights[GENERATE_N_FEATURES]; /* not all 0; each up to 10,000 */
 };
 void generate_settings_default(struct generate_settings *ret_settings);
 /* CWM_USAGE, naming the field, when one is out of its range. */
 enum cwm_rc generate_settings_check(const struct generate_settings *settings,
                                     struct cwm_err *err);
+/*
+ * Changes what a JSON object names: {"max_depth": 2, "weights": {"while": 5}};
+ * what it does not name stays.  Where "weights" is given, a plan that it does
+ * not name weighs nothing.  Fails: CWM_USAGE (no such object, a
+ * name that is none, a number out of its range).
+ */
+enum cwm_rc generate_settings_read(const char *text, size_t len,
+                                   struct generate_settings *settings,
+                                   struct cwm_err *err);
 /* The table's name in lower case, for options and reports; never NULL. */
 const char *generate_feature_name(enum generate_feature feature);
 

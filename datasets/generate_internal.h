@@ -228,6 +228,12 @@ const char *gen_word(struct gen_draft *d, unsigned vocab);
 char gen_char(struct gen_draft *d, unsigned vocab);
 bool gen_name_is_free(const struct gen_draft *d, const char *name);
 
+/* ---- generate_plain.c ---- */
+/* May a program have such variables where `plain` is set? */
+bool gen_is_plain_type(enum gen_type type);
+/* Is there nothing in the program that `plain` leaves out? */
+bool gen_is_plain(const char *text);
+
 /* ---- generate_types.c ---- */
 const char *gen_type_annotation(enum gen_type type);
 bool gen_is_iterable(enum gen_type type);

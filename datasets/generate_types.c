@@ -141,12 +141,18 @@ enum gen_type gen_element(enum gen_type type)
     return types[type].element;
 }
 
+static uint8_t weight_here(const struct gen_draft *d, enum gen_type type,
+                           uint8_t weight)
+{
+    return !d->settings->plain || gen_is_plain_type(type) ? weight : 0;
+}
+
 enum gen_type gen_param_type(struct gen_draft *d)
 {
     uint8_t weights[T_N_TYPES];
 
     for (int i = 0; i < T_N_TYPES; i++) {
-        weights[i] = types[i].param_weight;
+        weights[i] = weight_here(d, (enum gen_type)i, types[i].param_weight);
     }
     return (enum gen_type)gen_weighted(d, weights, T_N_TYPES);
 }
@@ -156,7 +162,7 @@ enum gen_type gen_local_type(struct gen_draft *d)
     uint8_t weights[T_N_TYPES];
 
     for (int i = 0; i < T_N_TYPES; i++) {
-        weights[i] = types[i].local_weight;
+        weights[i] = weight_here(d, (enum gen_type)i, types[i].local_weight);
     }
     return (enum gen_type)gen_weighted(d, weights, T_N_TYPES);
 }
@@ -166,7 +172,8 @@ enum gen_type gen_accumulator_type(struct gen_draft *d)
     uint8_t weights[T_N_TYPES];
 
     for (int i = 0; i < T_N_TYPES; i++) {
-        weights[i] = types[i].accumulator_weight;
+        weights[i] =
+            weight_here(d, (enum gen_type)i, types[i].accumulator_weight);
     }
     return (enum gen_type)gen_weighted(d, weights, T_N_TYPES);
 }
@@ -206,6 +213,9 @@ static struct gen_bound bound_of_numbers(struct gen_draft *d)
     struct gen_bound bound = {0};
 
     bound.mag = mags[gen_pick(d, ARRAY_LEN(mags))];
+    if (bound.mag > d->settings->max_number) {
+        bound.mag = d->settings->max_number;
+    }
     bound.nonneg = gen_chance(d, 650);
     return bound;
 }
@@ -222,6 +232,9 @@ struct gen_bound gen_bound_of_type(struct gen_draft *d, enum gen_type type)
     if (type == T_INT) {
         if (gen_chance(d, 450)) {
             bound.mag = gen_between(d, 4, 12);
+            if (bound.mag > d->settings->max_number) {
+                bound.mag = d->settings->max_number;
+            }
         }
         bound.nonempty = bound.inner_full = false;
     } else if (type == T_STR) {
@@ -279,7 +292,9 @@ struct gen_bound gen_bound_or(struct gen_bound a, struct gen_bound b)
 static void int_literal(struct gen_draft *d, struct gen_bound bound,
                         struct cwm_buf *out)
 {
-    uint64_t most = bound.mag > 1000 ? 1000 : bound.mag;
+    uint64_t limit =
+        d->settings->max_number < 999 ? d->settings->max_number : 1000;
+    uint64_t most = bound.mag > limit ? limit : bound.mag;
     uint64_t n;
 
     if (gen_chance(d, 500) && most > 12) {

@@ -98,6 +98,12 @@ static const struct opt options[] = {
      .fallback = "0",
      .max = 10000,
      .help = "mutants made of each program, and traced"},
+    {.name = "programs",
+     .type = OPT_STRING,
+     .offset = FIELD(programs),
+     .value = "FILE",
+     .help = "what generate:COUNT makes: a JSON object of settings, see "
+             "docs/programs.md; those it does not name stay as they are"},
     {.group = "Building from tests",
      .name = "tests",
      .type = OPT_LIST,

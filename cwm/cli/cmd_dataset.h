@@ -23,6 +23,7 @@ struct dataset_fields {
     uint64_t enter, depth, episodes;
     bool test_functions;
     struct opt_list tests;
+    const char *programs; /* settings of generate:COUNT */
     /* export */
     int format;      /* enum export_format */
     const char *out; /* also of stats: a page */

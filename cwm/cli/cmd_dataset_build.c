@@ -4,13 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_dataset.h"
 #include "cwm/cli/progress.h"
 #include "datasets/build.h"
 #include "datasets/store_merge.h"
 
-enum { MAX_TEXT_BYTES = 1 << 16, MAX_SKIPS_TOLD = 20 };
+enum {
+    MAX_TEXT_BYTES = 1 << 16,
+    MAX_SETTINGS_BYTES = 1 << 16,
+    MAX_SKIPS_TOLD = 20
+};
 
 struct talk {
     struct progress progress;
@@ -166,6 +171,31 @@ static int print_summary(const struct build_stats *s, double seconds)
     return code;
 }
 
+/* -1, or the exit code. */
+static int take_programs(const struct dataset_fields *f,
+                         struct generate_settings *ret)
+{
+    struct cwm_buf text;
+    struct cwm_err err;
+    enum cwm_rc rc = CWM_OK;
+
+    generate_settings_default(ret);
+    if (!f->programs) {
+        return -1;
+    }
+    cwm_buf_init(&text, MAX_SETTINGS_BYTES);
+    rc = io_read_file(f->programs, &text, &err);
+    if (rc == CWM_OK) {
+        rc = generate_settings_read(text.data ? text.data : "", text.len, ret,
+                                    &err);
+        if (rc != CWM_OK) {
+            cwm_err_context(&err, "%s", f->programs);
+        }
+    }
+    cwm_buf_release(&text);
+    return rc == CWM_OK ? -1 : cli_fail("dataset", &err);
+}
+
 /* ---- the verbs ---- */
 
 int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
@@ -202,6 +232,9 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
     if (code < 0) {
         code = running_tracer("dataset", &f->run, &how.tracer);
     }
+    if (code < 0) {
+        code = take_programs(f, &how.generate);
+    }
     if (code < 0 && n == 0) {
         code = cli_usage("dataset", "build needs a source: a folder, a file, "
                                     "KIND:PATH or generate:COUNT");
@@ -209,7 +242,6 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
     if (code >= 0) {
         return code;
     }
-    generate_settings_default(&how.generate);
     progress_init(&talk.progress);
     how.cancel = cli_catch_signals();
     rc = build_run(&how, &stats, &err);

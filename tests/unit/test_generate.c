@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -208,6 +209,111 @@ static void generate__refuses_settings_out_of_range(void **state)
                         "the weight of 'dp' is 10001, over the limit of 10000");
 }
 
+static enum cwm_rc read_settings(const char *text,
+                                 struct generate_settings *ret,
+                                 struct cwm_err *err)
+{
+    generate_settings_default(ret);
+    return generate_settings_read(text, strlen(text), ret, err);
+}
+
+static void settings__come_from_json(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"{\"max_dept\": 2}", "there is no setting 'max_dept'"},
+        {"{\"weights\": {\"whale\": 2}}", "there is no plan 'whale'"},
+        {"{\"max_depth\": 7}",
+         "'max_depth' is 7, which is not between 1 and 6"},
+        {"{\"max_depth\": 4294967298}",
+         "'max_depth' is 4294967295, which is not between 1 and 6"},
+        {"{\"weights\": {}}", "all weights are 0"},
+        {"{\n\"max_depth\": -1}", "line 2: this is no JSON object of settings "
+                                  "and whole numbers"},
+        {"{\"weights\": 3}", "line 1: this is no JSON object of settings and "
+                             "whole numbers"},
+        {"[]", "line 1: this is no JSON object of settings and whole numbers"},
+        {"{} {}",
+         "line 1: this is no JSON object of settings and whole numbers"},
+        {"", "line 1: this is no JSON object of settings and whole numbers"},
+    };
+    struct generate_settings usual;
+    struct generate_settings s;
+    struct cwm_err err = {0};
+
+    (void)state;
+    generate_settings_default(&usual);
+    assert_int_equal(read_settings("{}", &s, &err), CWM_OK);
+    assert_memory_equal(&s, &usual, sizeof s);
+    assert_int_equal(
+        read_settings("{\"max_depth\": 2, \"weights\": {\"while\": 5}, "
+                      "\"plain\": 1}",
+                      &s, &err),
+        CWM_OK);
+    assert_int_equal(s.max_depth, 2);
+    assert_int_equal(s.plain, 1);
+    assert_int_equal(s.max_items, usual.max_items);
+    assert_int_equal(s.weights[GENERATE_WHILE], 5);
+    assert_int_equal(s.weights[GENERATE_ACCUMULATE], 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(read_settings(bad[i].text, &s, &err), CWM_USAGE);
+        assert_string_equal(err.message, bad[i].message);
+        assert_memory_equal(&s, &usual, sizeof s);
+    }
+}
+
+/* Nothing but numbers, truth values and lists; small ones where that is
+ * asked for. */
+static void generate__keeps_to_plain_programs(void **state)
+{
+    static const char *const never[] = {"'",     "{",    "lambda", "except",
+                                        "**",    "str(", "set(",   " / ",
+                                        "class", "zip(", "import", "<<"};
+    struct generate_settings settings;
+    struct generated g;
+    struct cwm_buf source;
+    bool any_list = false;
+
+    (void)state;
+    assert_int_equal(read_settings("{\"plain\": 1, \"max_number\": 20, "
+                                   "\"weights\": {\"accumulate\": 4, "
+                                   "\"straight\": 1, \"while\": 1, "
+                                   "\"search\": 2, \"simulate\": 1}}",
+                                   &settings, NULL),
+                     CWM_OK);
+    generated_init(&g);
+    cwm_buf_init(&source, 1 << 20);
+    for (uint64_t i = 0; i < 500; i++) {
+        make(&settings, 3, i, &source, &g);
+        check_program(&source, &g, i);
+        for (size_t k = 0; k < sizeof never / sizeof *never; k++) {
+            if (strstr(source.data, never[k])) {
+                fail_msg("'%s' in a plain program:\n%s", never[k], source.data);
+            }
+        }
+        for (size_t k = 0; k < g.n_args; k++) {
+            const char *p = g.args[k];
+
+            any_list = any_list || strchr(p, '[');
+            if (strpbrk(p, "'{(")) {
+                fail_msg("an input of a plain program: %s", p);
+            }
+            for (; *p; p++) {
+                if (*p >= '0' && *p <= '9') {
+                    char *end;
+
+                    assert_in_range(strtol(p, &end, 10), 0, 20);
+                    p = end - 1;
+                }
+            }
+        }
+    }
+    assert_true(any_list);
+    generated_release(&g);
+    cwm_buf_release(&source);
+}
+
 static void generate__fails_where_there_is_no_room(void **state)
 {
     struct generate_settings settings;
@@ -233,6 +339,8 @@ int main(void)
         cmocka_unit_test(generate__programs_parse_with_their_inputs),
         cmocka_unit_test(generate__takes_settings_at_their_ends),
         cmocka_unit_test(generate__refuses_settings_out_of_range),
+        cmocka_unit_test(settings__come_from_json),
+        cmocka_unit_test(generate__keeps_to_plain_programs),
         cmocka_unit_test(generate__fails_where_there_is_no_room),
     };
 
