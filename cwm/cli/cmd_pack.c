@@ -23,7 +23,12 @@
 #include "datasets/pack_folder.h"
 #include "tracer/jobs.h"
 
-enum { WINDOW = 1024, MAX_STAMP_BYTES = 1 << 16, MAX_SUMMARY_BYTES = 1 << 16 };
+enum {
+    WINDOW = 1024,
+    MAX_STAMP_BYTES = 1 << 16,
+    MAX_SUMMARY_BYTES = 1 << 16,
+    MAX_SKIPS_TOLD = 20
+};
 
 #define BUDGET_BYTES ((size_t)256 << 20)
 
@@ -66,6 +71,7 @@ struct packing {
     uint64_t n_there; /* records that earlier runs have dealt with */
     uint64_t n_new;   /* tokens of this run */
     struct progress progress;
+    unsigned n_told; /* lines that were skipped */
 };
 
 /* ---- the command line ---- */
@@ -268,6 +274,18 @@ static enum cwm_rc add_document(struct packing *p, const struct cwm_buf *out,
 
 static void show_progress(struct packing *p);
 
+/* The first ones tell what is wrong; all are counted. */
+static void tell_skip(struct packing *p, const struct cwm_buf *why)
+{
+    if (p->n_told >= MAX_SKIPS_TOLD) {
+        return;
+    }
+    progress_clear(&p->progress);
+    cli_say("cwm pack: %.*s; skipped%s", (int)strcspn(why->data, "\n"),
+            why->data,
+            ++p->n_told < MAX_SKIPS_TOLD ? "" : "; more are only counted");
+}
+
 static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
                               struct cwm_err *err)
 {
@@ -278,9 +296,7 @@ static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
     p->counts.records++;
     if (note->is_bad) {
         p->counts.bad_lines++;
-        progress_clear(&p->progress);
-        cli_say("cwm pack: %.*s; skipped", (int)strcspn(item->out.data, "\n"),
-                item->out.data);
+        tell_skip(p, &item->out);
     } else {
         rc = add_document(p, &item->out, err);
     }

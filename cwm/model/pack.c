@@ -42,6 +42,7 @@ struct trace_packer {
     struct cwm_buf classes;
     struct cwm_buf key, text;                 /* of what is being read */
     struct cwm_buf state, source, arg, event; /* of one frame */
+    struct cwm_buf object;                    /* locals that came as a text */
 };
 
 /* Where the record's parts stand in it; 0: not there. */
@@ -73,6 +74,7 @@ enum cwm_rc trace_packer_new(const struct tokenizer *t,
     cwm_buf_init(&p->source, MAX_TEXT_BYTES);
     cwm_buf_init(&p->arg, MAX_TEXT_BYTES);
     cwm_buf_init(&p->event, MAX_KEY_BYTES);
+    cwm_buf_init(&p->object, MAX_TEXT_BYTES);
     rc = tokenizer_encoder_new(t, &p->encoder, err);
     for (int i = 0; i < N_TOKENS && rc == CWM_OK; i++) {
         if (!tokenizer_special(t, texts[i], strlen(texts[i]), &p->tokens[i])) {
@@ -104,6 +106,7 @@ void trace_packer_free(struct trace_packer *p)
     cwm_buf_release(&p->source);
     cwm_buf_release(&p->arg);
     cwm_buf_release(&p->event);
+    cwm_buf_release(&p->object);
     cwm_free(p);
 }
 
@@ -151,7 +154,7 @@ static bool is(const struct cwm_buf *text, const char *want)
 }
 
 /* The object of locals as the text form has it. */
-static bool read_state(struct trace_packer *p, struct json_in *in)
+static bool read_object(struct trace_packer *p, struct json_in *in)
 {
     if (!json_open(in, '{')) {
         return false;
@@ -174,6 +177,30 @@ static bool read_state(struct trace_packer *p, struct json_in *in)
                          p->text.len);
     }
     cwm_buf_addc(&p->state, '}');
+    return in->failed == CWM_OK;
+}
+
+/* Records of `cwm dataset export` have the object as a text: a column of a
+ * table has one type, whatever the variables are called. */
+static bool read_state(struct trace_packer *p, struct json_in *in)
+{
+    struct json_in inside;
+    size_t at;
+
+    if (json_peek(in) != '"') {
+        return read_object(p, in);
+    }
+    at = in->at;
+    cwm_buf_clear(&p->object);
+    if (!json_string(in, &p->object)) {
+        return false;
+    }
+    inside = (struct json_in){.text = p->object.data ? p->object.data : "",
+                              .len = p->object.len};
+    if (!json_whole(&inside) || !read_object(p, &inside)) {
+        in->failed = inside.failed ? inside.failed : CWM_FORMAT;
+        in->at = at;
+    }
     return in->failed == CWM_OK;
 }
 

@@ -132,6 +132,13 @@ static void record__may_be_written_otherwise(void **state)
         "text|>'\", \"event\":\"return\",\"source\":\"    return s\\n\"}] , "
         "\"context\":\"def f(a):  # << START_OF_TRACE\\n    s = "
         "'<|frame_sep|>\xc3\xa9'\\n    return s\\n\",\"verdict\":\"exit\"}\n";
+    static const char exported[] =
+        "{\"context\":\"def f(a):  # << START_OF_TRACE\\n    s = "
+        "'<|frame_sep|>\xc3\xa9'\\n    return s\\n\",\"verdict\":\"exit\","
+        "\"frames\":[{\"event\":\"call\",\"locals\":\"{\\\"a\\\": "
+        "\\\"'\\\\u00e9\\\\ud83d'\\\"}\",\"source\":\"def f(a):\\n\"},{\"arg\":"
+        "\"'<|end_of_text|>'\",\"event\":\"return\",\"locals\":null,"
+        "\"source\":\"    return s\\n\"}]}";
     struct trace_packer *p = NULL;
     struct packed_trace trace;
     struct cwm_buf a;
@@ -149,6 +156,11 @@ static void record__may_be_written_otherwise(void **state)
     show(&trace, &b);
     assert_string_equal(a.data, b.data);
     assert_true(hash == trace.program_hash);
+    /* `cwm dataset export`: the object is a text in a column of its own */
+    assert_int_equal(pack(p, exported, &trace, NULL), CWM_OK);
+    cwm_buf_clear(&b);
+    show(&trace, &b);
+    assert_string_equal(a.data, b.data);
     trace_packer_free(p);
     cwm_buf_release(&a);
     cwm_buf_release(&b);
@@ -218,6 +230,10 @@ static void record__that_is_none_is_refused(void **state)
         "{\"a\": 1}, \"source\": \"x\\n\", \"arg\": null}]}",
         "{\"context\": \"\", \"frames\": [{\"event\": \"call\", \"locals\": "
         "{}, \"source\": \"x\\n\", \"arg\": \"1\"}]}",
+        "{\"context\": \"\", \"frames\": [{\"event\": \"call\", \"locals\": "
+        "\"{\", \"source\": \"x\\n\", \"arg\": null}]}",
+        "{\"context\": \"\", \"frames\": [{\"event\": \"call\", \"locals\": "
+        "\"{} {}\", \"source\": \"x\\n\", \"arg\": null}]}",
         "{\"context\": \"\", \"frames\": [{\"event\": \"jump\", \"locals\": "
         "{}, \"source\": \"x\\n\", \"arg\": null}]}",
         "{\"context\": \"\", \"frames\": []} x",
