@@ -20,6 +20,7 @@ struct execute_options {
     bool with_own;          /* the tasks' own tests, too */
     uint32_t own_limit_ms;  /* CPU time of all of a task's own tests */
     uint32_t cell_limit_ms; /* CPU time of one generated test */
+    uint32_t tester_ms;     /* CPU time of the tests' own code; 0: 10 s */
     uint32_t memory_mb;
     const char *python;     /* NULL: the default; see struct tracer_options */
     uint32_t allow_missing; /* walls */

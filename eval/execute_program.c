@@ -68,7 +68,8 @@ static struct judge_request request_for(struct execute__runner *r,
         .reference = p->whole_canonical ? as_text(&p->canonical)
                                         : (struct judge_text){NULL, 0},
         .setup = as_text(&p->setup),
-        .tests = r->tests};
+        .tests = r->tests,
+        .tester_us = (uint64_t)o->tester_ms * 1000};
 }
 
 /* ---- the task's own tests ---- */

@@ -20,7 +20,7 @@ enum {
 };
 
 /* What the tests' own code may take besides the candidate's time. */
-#define TESTER_MS 10000u
+#define TESTER_US 10000000u
 
 struct judge {
     struct sandbox *sandbox; /* owned */
@@ -221,9 +221,11 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
                       struct judge_result *ret_result, struct cwm_err *err)
 {
     const uint64_t cpu_us = all_limits_us(request);
+    const uint64_t tester_us =
+        request->tester_us ? request->tester_us : TESTER_US;
     const struct sandbox_limits limits =
-        limits_for(j, cpu_us + 1000u * TESTER_MS,
-                   cpu_us * request->wall_factor + 4000u * (uint64_t)TESTER_MS);
+        limits_for(j, cpu_us + tester_us,
+                   cpu_us * request->wall_factor + 4 * tester_us);
     struct judge_result result = {.state = JUDGE_STARTED};
     struct sandbox_verdict verdict;
     const uint8_t *shared;

@@ -63,6 +63,8 @@ struct judge_request {
     struct judge_text setup;  /* run behind the program, in the candidate */
     struct judge_test *tests; /* when read: owned, cwm_free() */
     size_t n_tests;
+    uint64_t tester_us; /* CPU time for the tests' own code; 0: 10 s.  For the
+                           host: not sent */
 };
 
 enum cwm_rc judge_request_write(const struct judge_request *request,

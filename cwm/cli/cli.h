@@ -39,6 +39,7 @@ struct cli_command {
 
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_dataset;
+extern const struct cli_command cli_eval;
 extern const struct cli_command cli_model;
 extern const struct cli_command cli_verify;
 extern const struct cli_command cli_pack;

@@ -16,7 +16,7 @@ enum { MAX_TEXT_BYTES = 1 << 20, MAX_COMMANDS = 16 };
 
 static const struct cli_command *const commands[] = {
     &cli_trace, &cli_check,   &cli_dataset, &cli_tokenizer, &cli_model,
-    &cli_pack,  &cli_predict, &cli_verify,  &cli_train};
+    &cli_pack,  &cli_predict, &cli_verify,  &cli_train,     &cli_eval};
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

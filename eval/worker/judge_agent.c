@@ -467,6 +467,7 @@ static bool agent_init(struct agent *a, int peer)
         return false;
     }
     a->names = make_module();
+    a->side.names = a->names;
     return a->names != NULL;
 }
 

@@ -27,6 +27,7 @@ struct judge_side {
     /* The agent's: what it keeps for the tester. */
     PyObject *kept;    /* owned: a list, by number */
     PyObject *numbers; /* owned: a dict, address to number */
+    PyObject *names;   /* borrowed: the candidate's namespace */
     /* The tester's: */
     PyObject *remotes;     /* owned: a dict, number to Remote */
     PyObject *remote_type; /* borrowed */
