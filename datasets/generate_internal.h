@@ -371,6 +371,15 @@ bool gen_while(struct gen_draft *d, unsigned depth);
 
 /* ---- generate_phase.c, generate_helper.c ---- */
 bool gen_phase(struct gen_draft *d, enum generate_feature feature);
+/* generate_table.c: of these features. */
+bool gen_phase_dp(struct gen_draft *d);
+bool gen_phase_stack(struct gen_draft *d);
+bool gen_phase_matrix(struct gen_draft *d);
+/* A whole line. */
+void gen_put_line(struct gen_draft *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "if COND:" or nothing; true: a block was opened. */
+bool gen_open_if(struct gen_draft *d, uint32_t permille, struct gen_scope *ret);
 bool gen_helper_function(struct gen_draft *d, bool is_recursive);
 
 #endif /* DATASETS_GENERATE_INTERNAL_H */
