@@ -16,8 +16,9 @@ enum {
     NAME_WIDTH = 150,      /* of the names in front of lying bars */
     LONG_NAME_WIDTH = 250, /* where some are longer than NAME_LETTERS */
     NUMBER_WIDTH = 92,
-    BAR = 20,     /* height of a lying bar with its gap */
-    HEIGHT = 170, /* of standing bars */
+    BAR = 20,         /* height of a lying bar with its gap */
+    HEIGHT = 170,     /* of standing bars */
+    BOUND_WIDTH = 34, /* of "128k" and a gap: narrower bars share one */
     MAX_BARS = 12,
     NAME_LETTERS = 22,
     LONG_NAME_LETTERS = 40
@@ -158,6 +159,9 @@ static void add_histogram(struct cwm_buf *out, const char *title,
         double x = 5 + width * (i - first);
 
         add_column(out, x, width, h->n[i], most);
+        if (width < BOUND_WIDTH && (i - first) % 2 != 0) {
+            continue;
+        }
         cwm_buf_addf(out,
                      "<text class=\"n\" x=\"%.1f\" y=\"%d\" "
                      "text-anchor=\"middle\">",
