@@ -164,6 +164,12 @@ static const struct opt options[] = {
           "only"),
     COUNT("judge-batches", judge_batches, "n", "16", 1, UINT32_MAX,
           "held-out batches that are measured"),
+    COUNT("judge-traces", judge_traces, "n", "0", 0, 1 << 20,
+          "at the same times save a state and let it predict so many held-out "
+          "traces from their calls on, greedily, as 'cwm predict' does; 0: "
+          "none"),
+    COUNT("judge-seconds", judge_seconds, "n", "60", 1, UINT32_MAX,
+          "for so long at most; what is not done by then is left out"),
     COUNT("max-seconds", max_seconds, "n", "0", 0, UINT32_MAX,
           "stop, saved, after so long; the same command goes on; 0: never"),
     {.name = "json",
@@ -271,13 +277,15 @@ struct setup {
     struct cwm_buf tokenizer_file;
     struct loader *train, *held_out; /* owned; held_out may be NULL */
     struct train_data train_data, held_out_data;
-    struct ops *ops;         /* owned */
-    struct transformer *t;   /* owned */
-    struct trainer *trainer; /* owned */
+    struct ops *ops;             /* owned */
+    struct transformer *t;       /* owned */
+    struct trainer *trainer;     /* owned */
+    struct train_traces *traces; /* owned; NULL: none are predicted */
 };
 
 static void setup_release(struct setup *s)
 {
+    train_traces_free(s->traces);
     trainer_free(s->trainer);
     transformer_free(s->t);
     ops_free(s->ops);
@@ -375,6 +383,10 @@ static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
         s->train_data = train_loader_data(s->train);
         s->held_out_data = train_loader_data(s->held_out);
     }
+    if (rc == CWM_OK && s->fields->judge_traces > 0) {
+        rc = train_traces_new(s->shards, s->tokenizer, &s->config,
+                              s->fields->judge_traces, &s->traces, err);
+    }
     return rc;
 }
 
@@ -454,6 +466,10 @@ static void add_json(const struct setup *s, const struct train_result *r,
     } else {
         cwm_buf_adds(out, "null");
     }
+    if (r->traces.n > 0) {
+        cwm_buf_adds(out, ", \"traces\": ");
+        train__add_traces(&r->traces, out);
+    }
     cwm_buf_addf(out, ", \"seconds\": %.3f, \"model\": ", r->seconds);
     cwm_buf_init(&path, MAX_RESULT_BYTES);
     cwm_buf_addf(&path, "%s/last", s->fields->out);
@@ -472,6 +488,14 @@ static void add_text(const struct setup *s, const struct train_result *r,
     cwm_buf_addf(out, "loss           %.4f\n", r->loss);
     if (isfinite(r->held_out_loss)) {
         cwm_buf_addf(out, "held-out loss  %.4f\n", r->held_out_loss);
+    }
+    if (r->traces.n > 0) {
+        cwm_buf_addf(out,
+                     "held-out traces: whole %.1f %%, states %.1f %%, outputs "
+                     "%.1f %%\n",
+                     train__percent(&r->traces, SCORE_TRACE),
+                     train__percent(&r->traces, SCORE_STATE),
+                     train__percent(&r->traces, SCORE_OUTPUT));
     }
     cwm_buf_addf(out, "seconds        %.1f\nmodel          %s/last\n",
                  r->seconds, s->fields->out);
@@ -498,6 +522,7 @@ static enum cwm_rc train(struct setup *s, struct cwm_buf *out,
     };
     run.trainer = s->trainer;
     run.held_out = s->held_out ? &s->held_out_data : NULL;
+    run.traces = s->traces;
     say_start(s);
     rc = train__run(&run, cancel, &result, err);
     if (rc == CWM_OK && s->fields->json) {

@@ -3,6 +3,7 @@
 #ifndef CWM_CLI_CMD_TRAIN_H
 #define CWM_CLI_CMD_TRAIN_H
 
+#include "cwm/cli/cmd_train_traces.h"
 #include "cwm/model/checkpoint.h"
 #include "cwm/model/train.h"
 
@@ -23,6 +24,7 @@ struct train_fields {
     int type;
     uint64_t threads;
     uint64_t save_every, judge_every, judge_batches, max_seconds;
+    uint64_t judge_traces, judge_seconds;
     bool json;
 };
 
@@ -31,6 +33,7 @@ struct train_run {
     const struct train_fields *fields;
     struct trainer *trainer;
     const struct train_data *held_out; /* NULL: there is none */
+    struct train_traces *traces;       /* to be predicted; NULL: none */
     const struct checkpoint_file *files;
     size_t n_files;
 };
@@ -40,6 +43,7 @@ struct train_result {
     uint64_t step, n_tokens;
     double loss;          /* of the last step here; 0 when there was none */
     double held_out_loss; /* NAN: never judged */
+    struct train_traces_result traces; /* the last; n is 0: never judged */
     double seconds;
     bool finished; /* all steps are done */
 };
@@ -57,5 +61,10 @@ enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
  */
 enum cwm_rc train__run(const struct train_run *run, const volatile int *cancel,
                        struct train_result *ret, struct cwm_err *err);
+
+/* ... what came of predicting, as a JSON object; a mean in per cent. */
+void train__add_traces(const struct train_traces_result *r,
+                       struct cwm_buf *out);
+double train__percent(const struct train_traces_result *r, enum score score);
 
 #endif /* CWM_CLI_CMD_TRAIN_H */

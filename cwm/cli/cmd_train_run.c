@@ -101,7 +101,28 @@ static void show_step(struct session *s, const struct train_report *r)
 /* ---- now and then ---------------------------------------------------------
  */
 
-static enum cwm_rc judge(struct session *s, double loss, struct cwm_err *err)
+static enum cwm_rc save(struct session *s, struct cwm_err *err)
+{
+    const struct train_run *run = s->run;
+    enum cwm_rc rc;
+
+    if (run->trainer->step == s->saved_step &&
+        checkpoint_exists(run->fields->out)) {
+        return CWM_OK;
+    }
+    rc = checkpoint_save(run->fields->out, run->trainer, run->files,
+                         run->n_files, err);
+    if (rc == CWM_OK) {
+        s->saved_step = run->trainer->step;
+    } else {
+        cwm_err_context(err, "step %llu is not saved",
+                        (unsigned long long)run->trainer->step);
+    }
+    return rc;
+}
+
+static enum cwm_rc judge_loss(struct session *s, double loss,
+                              struct cwm_err *err)
 {
     const struct train_run *run = s->run;
     struct trainer *tr = run->trainer;
@@ -134,23 +155,71 @@ static enum cwm_rc judge(struct session *s, double loss, struct cwm_err *err)
     return rc;
 }
 
-static enum cwm_rc save(struct session *s, struct cwm_err *err)
+void train__add_traces(const struct train_traces_result *r, struct cwm_buf *out)
+{
+    static const enum score scores[] = {SCORE_TRACE, SCORE_STATE, SCORE_ACTION,
+                                        SCORE_OUTPUT};
+    size_t i;
+
+    cwm_buf_addf(out, "{\"wanted\": %zu, \"predicted\": %llu", r->n,
+                 (unsigned long long)r->sums.n_traces);
+    for (i = 0; i < sizeof scores / sizeof *scores; i++) {
+        double mean = score_mean(&r->sums, scores[i]);
+
+        cwm_buf_addf(out, ", \"%s\": ", score_name(scores[i]));
+        if (isfinite(mean)) {
+            cwm_buf_addf(out, "%.6f", mean);
+        } else {
+            cwm_buf_adds(out, "null");
+        }
+    }
+    cwm_buf_addf(out, ", \"seconds\": %.3f}", r->seconds);
+}
+
+double train__percent(const struct train_traces_result *r, enum score score)
+{
+    return 100.0 * score_mean(&r->sums, score);
+}
+
+/* From what is saved: what is judged is what other commands get. */
+static enum cwm_rc judge_traces(struct session *s, const volatile int *cancel,
+                                struct cwm_err *err)
 {
     const struct train_run *run = s->run;
+    const struct generating_fields how = {.type = run->fields->type,
+                                          .threads = run->fields->threads};
+    struct train_traces_result *r = &s->result.traces;
+    char path[MAX_PATH_BYTES];
+    struct cwm_buf line;
     enum cwm_rc rc;
 
-    if (run->trainer->step == s->saved_step &&
-        checkpoint_exists(run->fields->out)) {
+    if (!run->traces) {
         return CWM_OK;
     }
-    rc = checkpoint_save(run->fields->out, run->trainer, run->files,
-                         run->n_files, err);
+    rc = save(s, err);
+    snprintf(path, sizeof path, "%s/last", run->fields->out);
     if (rc == CWM_OK) {
-        s->saved_step = run->trainer->step;
-    } else {
-        cwm_err_context(err, "step %llu is not saved",
-                        (unsigned long long)run->trainer->step);
+        rc = train_traces_judge(run->traces, path, &how,
+                                (double)run->fields->judge_seconds, cancel, r,
+                                err);
     }
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    clear_line(s);
+    cli_say("step %llu: of %llu held-out traces %.1f %% whole, states %.1f %%, "
+            "outputs %.1f %% (%.1f s)",
+            (unsigned long long)run->trainer->step,
+            (unsigned long long)r->sums.n_traces,
+            train__percent(r, SCORE_TRACE), train__percent(r, SCORE_STATE),
+            train__percent(r, SCORE_OUTPUT), r->seconds);
+    cwm_buf_init(&line, MAX_LINE_BYTES);
+    cwm_buf_addf(&line, "{\"step\": %llu, \"traces\": ",
+                 (unsigned long long)run->trainer->step);
+    train__add_traces(r, &line);
+    cwm_buf_adds(&line, "}\n");
+    rc = log_line(s, &line, err);
+    cwm_buf_release(&line);
     return rc;
 }
 
@@ -162,7 +231,8 @@ static bool is_turn(uint64_t step, uint64_t every)
 /* ---- steps ----------------------------------------------------------------
  */
 
-static enum cwm_rc one_step(struct session *s, struct cwm_err *err)
+static enum cwm_rc one_step(struct session *s, const volatile int *cancel,
+                            struct cwm_err *err)
 {
     const struct train_fields *fields = s->run->fields;
     struct trainer *tr = s->run->trainer;
@@ -170,6 +240,7 @@ static enum cwm_rc one_step(struct session *s, struct cwm_err *err)
     double begin = cli_now();
     double seconds;
     double rate;
+    bool is_judged;
     enum cwm_rc rc = trainer_step(tr, &r, err);
 
     if (rc != CWM_OK) {
@@ -185,9 +256,13 @@ static enum cwm_rc one_step(struct session *s, struct cwm_err *err)
     if (rc == CWM_OK) {
         show_step(s, &r);
     }
-    if (rc == CWM_OK && (is_turn(r.step, fields->judge_every) ||
-                         r.step == tr->settings.n_steps)) {
-        rc = judge(s, r.loss, err);
+    is_judged =
+        is_turn(r.step, fields->judge_every) || r.step == tr->settings.n_steps;
+    if (rc == CWM_OK && is_judged) {
+        rc = judge_loss(s, r.loss, err);
+    }
+    if (rc == CWM_OK && is_judged) {
+        rc = judge_traces(s, cancel, err);
     }
     if (rc == CWM_OK && is_turn(r.step, fields->save_every)) {
         rc = save(s, err);
@@ -208,7 +283,7 @@ static enum cwm_rc all_steps(struct session *s, const volatile int *cancel,
             cli_now() - s->start >= (double)fields->max_seconds) {
             break;
         }
-        rc = one_step(s, err);
+        rc = one_step(s, cancel, err);
     }
     clear_line(s);
     if (rc == CWM_OK) {

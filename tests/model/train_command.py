@@ -138,6 +138,34 @@ class Test:
         self.check("in pieces: other weights",
                    self.weights("pieces") == self.weights("whole"))
 
+    def predicts_held_out_traces(self):
+        """Now and then, and what is learned stays the same."""
+        done = self.train("judged", "--context", 512, "--judge-traces", 6,
+                          "--judge-every", 20, "--json")
+        result = json.loads(done.stdout)["traces"]
+        log = [json.loads(line) for line in
+               (self.folder / "judged/log.jsonl").read_text().splitlines()]
+        judged = [line for line in log if "traces" in line]
+        self.check(f"judged at {judged}", [line["step"] for line in judged]
+                   == [20, 40])
+        self.check(f"another result than in the log: {result}",
+                   judged[-1]["traces"] == result)
+        self.check(f"not all were predicted: {result}",
+                   result["wanted"] == result["predicted"] == 6)
+        for name in ("trace_exact_match", "state_exact_match",
+                     "action_exact_match", "output_pass_at_1"):
+            self.check(f"{name}: {result}", 0 <= result[name] <= 1)
+        # the grammar leaves few lines, and the call's own is given
+        self.check(f"no action is right: {result}",
+                   result["action_exact_match"] > 0.19)
+        self.check("the terminal is not told", "of 6 held-out traces"
+                   in done.stderr, done.stderr)
+        self.check("judging changed the weights",
+                   self.weights("judged") == self.weights("straight"))
+        done = self.train("tight", "--judge-traces", 6, code=2)
+        self.check("no trace fits: another message",
+                   "there is no held-out trace" in done.stderr, done.stderr)
+
     def begins_with_a_checkpoint(self):
         done = self.train("further", "--init", "straight/last", "--json",
                           steps=10)
@@ -180,6 +208,7 @@ def main():
         test.learns()
         test.goes_on_when_stopped()
         test.goes_on_in_pieces()
+        test.predicts_held_out_traces()
         test.begins_with_a_checkpoint()
         test.refuses()
     return 1 if test.bad else 0
