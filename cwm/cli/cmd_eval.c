@@ -18,11 +18,15 @@ enum { REDRAW_MS = 100, MAX_NAME_BYTES = 64 };
 
 static const char *const uses[] = {
     "passk --problems FILE --samples FILE [--k 1,10,100] [options]",
+    "bestk --problems FILE --samples FILE --tests FILE [--k 1,2,10] "
+    "[--html PAGE] [options]",
     "cruxeval --problems FILE --results FILE [--compat] [options]", NULL};
 
 static const char *const examples[] = {
     "cwm eval passk --problems HumanEval.jsonl.gz --samples samples.jsonl",
     "cwm eval passk --problems mbpp.jsonl --canonical --store verdicts.db",
+    "cwm eval bestk --problems codet_problems.jsonl --samples solutions.jsonl "
+    "--tests tests.jsonl --k 1,2,10 --html page.html",
     "cwm eval cruxeval --problems cruxeval.jsonl --results model_output.json",
     NULL};
 
@@ -86,6 +90,54 @@ static const struct opt options[] = {
      .fallback = "0",
      .max = INT64_MAX,
      .help = "of the draws"},
+    {.group = "Choosing among many (bestk)",
+     .name = "tests",
+     .type = OPT_STRING,
+     .offset = FIELD(tests),
+     .value = "FILE",
+     .help = "generated tests: lines with task_id and test, or CodeT's with "
+             "prompt and samples"},
+    {.name = "tests-of-sample",
+     .type = OPT_U64,
+     .offset = FIELD(tests_of_sample),
+     .value = "N",
+     .fallback = "5",
+     .max = 1000000,
+     .help = "take the first so many tests of a sample of tests; 0: all"},
+    {.name = "selectors",
+     .type = OPT_STRING,
+     .offset = FIELD(selectors),
+     .value = "NAME,...",
+     .fallback = "random,majority,tests,codet,cwm,oracle",
+     .help = "what chooses: random, majority, majority-output, tests, codet, "
+             "codet-product, codet-solutions, codet-tests, cwm, oracle"},
+    {.name = "filter",
+     .type = OPT_FLAG,
+     .offset = FIELD(filter),
+     .help = "leave out tests that tell nothing, for every selector (cwm "
+             "never looks at them)"},
+    {.name = "pools",
+     .type = OPT_U64,
+     .offset = FIELD(pools),
+     .value = "N",
+     .fallback = "200",
+     .min = 1,
+     .max = 100000,
+     .help = "random orders of the candidates that best@k is the mean of, "
+             "where it cannot be told exactly"},
+    {.name = "tokens-per-s",
+     .type = OPT_U64,
+     .offset = FIELD(tokens_per_s),
+     .value = "N",
+     .fallback = "0",
+     .max = 1000000000,
+     .help = "tokens a second of what generates, for the time to a solution; "
+             "0: not known"},
+    {.name = "html",
+     .type = OPT_STRING,
+     .offset = FIELD(html),
+     .value = "PAGE",
+     .help = "write a page with plots, which needs nothing from elsewhere"},
     {.group = "Output",
      .name = "json",
      .type = OPT_FLAG,
@@ -138,7 +190,7 @@ static const struct opt options[] = {
 
 static const struct opt_command command = {
     .name = "eval",
-    .summary = "judge models: pass@k, CRUXEval",
+    .summary = "judge models and selections: pass@k, best@k, CRUXEval",
     .uses = uses,
     .opts = options,
     .n_opts = sizeof options / sizeof options[0],
@@ -397,6 +449,7 @@ static const struct {
     int (*run)(const struct eval_fields *f);
 } verbs[] = {
     {"passk", eval_passk},
+    {"bestk", eval_bestk},
     {"cruxeval", eval_cruxeval},
 };
 

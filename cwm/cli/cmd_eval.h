@@ -31,6 +31,10 @@ struct eval_fields {
     uint64_t draws;
     uint64_t seed;
     bool compat;
+    /* bestk */
+    const char *tests, *selectors, *html;
+    uint64_t tests_of_sample, pools, tokens_per_s;
+    bool filter;
     bool json;
     bool each;
     struct running_fields run;
@@ -75,5 +79,6 @@ void eval_put_runs(struct cwm_buf *out, const struct execute_counts *counts);
 /* The verbs; words behind their names are in `f`. */
 int eval_passk(const struct eval_fields *f);
 int eval_cruxeval(const struct eval_fields *f);
+int eval_bestk(const struct eval_fields *f);
 
 #endif /* CWM_CLI_CMD_EVAL_H */

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_eval_bestk.c -- `cwm eval bestk`: what choosing among many is worth. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cwm/base/alloc.h"
+#include "cwm/base/io.h"
+#include "cwm/cli/cli.h"
+#include "cwm/cli/cmd_eval.h"
+#include "eval/bestk.h"
+#include "eval/report.h"
+
+enum { MAX_OUT_BYTES = 64 << 20, MAX_NAME = 32 };
+
+#define CONFIDENCE 0.95
+
+/* k's of the curves besides those asked for: as a plot wants them. */
+static const size_t usual_ks[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+
+struct work {
+    const struct eval_fields *f; /* borrowed */
+    struct problem_set problems;
+    struct sample_set samples;
+    struct generated_set tests;
+    struct bestk_set set;
+    struct matrix matrix;
+    struct execute_counts counts;
+    struct bestk_options options;
+    struct bestk_result result;
+    size_t ks[EVAL_MAX_KS]; /* asked for, rising */
+    size_t n_ks;
+};
+
+static void release(struct work *w)
+{
+    bestk_result_release(&w->result);
+    matrix_release(&w->matrix);
+    bestk_set_release(&w->set);
+    generated_set_release(&w->tests);
+    sample_set_release(&w->samples);
+    problem_set_release(&w->problems);
+}
+
+/* ---- what is asked for ---- */
+
+static int no_such_selector(const char *word)
+{
+    const char *names[SELECT_N];
+    const char *near;
+
+    for (int i = 0; i < SELECT_N; i++) {
+        names[i] = selector_name((enum selector)i);
+    }
+    near = opt_nearest(word, names, SELECT_N);
+    return near ? cli_usage("eval bestk",
+                            "there is no selector '%s'; did you mean '%s'?",
+                            word, near)
+                : cli_usage("eval bestk",
+                            "there is no selector '%s'\n'cwm help eval' lists "
+                            "them",
+                            word);
+}
+
+/* -1 to go on, else an exit code. */
+static int parse_selectors(const char *text, struct curves_options *o)
+{
+    bool is_in[SELECT_N] = {false};
+
+    for (;;) {
+        size_t len = strcspn(text, ",");
+        enum selector s = selector_find(text, len);
+        char word[MAX_NAME];
+
+        if (s == SELECT_N) {
+            snprintf(word, sizeof word, "%.*s", (int)len, text);
+            return no_such_selector(word);
+        }
+        if (selector_needs_predicted(s)) {
+            return cli_usage("eval bestk",
+                             "the selector 'predict' needs a model's "
+                             "predictions, which nothing here gives");
+        }
+        if (!is_in[s]) {
+            o->selectors[o->n_selectors++] = s;
+            is_in[s] = true;
+        }
+        if (text[len] == '\0') {
+            return -1;
+        }
+        text += len + 1;
+    }
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const size_t *x = a;
+    const size_t *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Sorted, without doubles; how many are left. */
+static size_t sort_unique(size_t *values, size_t n)
+{
+    size_t n_left = 0;
+
+    qsort(values, n, sizeof *values, compare_sizes);
+    for (size_t i = 0; i < n; i++) {
+        if (n_left == 0 || values[n_left - 1] != values[i]) {
+            values[n_left++] = values[i];
+        }
+    }
+    return n_left;
+}
+
+static int parse_ks(struct work *w)
+{
+    uint64_t ks[EVAL_MAX_KS];
+    int code = eval_parse_ks("bestk", w->f->ks, ks, &w->n_ks);
+
+    for (size_t i = 0; i < w->n_ks && code < 0; i++) {
+        w->ks[i] = (size_t)ks[i];
+    }
+    w->n_ks = code < 0 ? sort_unique(w->ks, w->n_ks) : 0;
+    return code;
+}
+
+/* What is asked for and what a plot wants, as far as there are candidates. */
+static void choose_ks(struct work *w)
+{
+    struct curves_options *o = &w->options.curves;
+    size_t most = 0;
+
+    for (size_t i = 0; i < w->samples.n_tasks; i++) {
+        if (w->samples.n_of_task[i] > most) {
+            most = w->samples.n_of_task[i];
+        }
+    }
+    for (size_t i = 0; i < w->n_ks; i++) {
+        o->ks[o->n_ks++] = w->ks[i];
+    }
+    for (size_t i = 0; i < sizeof usual_ks / sizeof *usual_ks; i++) {
+        if (usual_ks[i] < most) {
+            o->ks[o->n_ks++] = usual_ks[i];
+        }
+    }
+    if (most > 0) {
+        o->ks[o->n_ks++] = most;
+    }
+    o->n_ks = sort_unique(o->ks, o->n_ks);
+}
+
+/* ---- the work ---- */
+
+static int open_all(struct work *w)
+{
+    const struct eval_fields *f = w->f;
+    struct cwm_err err = {0};
+    int code;
+
+    if (!f->tests) {
+        return cli_usage("eval bestk", "--tests FILE is missing");
+    }
+    code = parse_selectors(f->selectors, &w->options.curves);
+    if (code < 0) {
+        code = parse_ks(w);
+    }
+    if (code < 0) {
+        code = eval_open(f, "bestk", &w->problems, &w->samples);
+    }
+    if (code >= 0) {
+        return code;
+    }
+    if (generated_set_read(f->tests, &w->problems, (size_t)f->tests_of_sample,
+                           &w->tests, &err) != CWM_OK ||
+        bestk_set_make(&w->problems, &w->samples, &w->set, &err) != CWM_OK) {
+        return eval_fail("bestk", &err);
+    }
+    if (w->tests.n_wrong_id + w->tests.n_bad_lines > 0) {
+        cli_say("%llu samples of tests are of no problem, %llu lines are none",
+                (unsigned long long)w->tests.n_wrong_id,
+                (unsigned long long)w->tests.n_bad_lines);
+    }
+    return -1;
+}
+
+static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
+                                 struct progress *progress, struct cwm_err *err)
+{
+    const struct eval_fields *f = w->f;
+    enum cwm_rc rc = execute_all(&w->problems, &w->set.all, &w->tests, how,
+                                 &w->matrix, &w->counts, err);
+
+    progress_clear(progress);
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    choose_ks(w);
+    w->options.filter = f->filter;
+    w->options.curves.n_draws = (size_t)f->pools;
+    w->options.curves.n_test_draws = (size_t)f->pools / 4 + 1;
+    w->options.curves.tokens_per_s = (double)f->tokens_per_s;
+    w->options.curves.cancel = how->cancel;
+    w->options.curves.bootstrap = (struct passk_bootstrap){
+        .n_draws = f->draws, .seed = f->seed, .confidence = CONFIDENCE};
+    return bestk_score(&w->problems, &w->set, &w->tests, &w->matrix,
+                       &w->options, &w->result, err);
+}
+
+/* ---- what is printed ---- */
+
+static void put_json(const struct work *w, const struct report *report,
+                     struct cwm_buf *out)
+{
+    cwm_buf_addf(out, "{\"mode\": \"%s\", ",
+                 w->f->compat ? "compat" : "strict");
+    report_json(report, out);
+    eval_put_counts(&w->problems, &w->samples, out);
+    cwm_buf_addf(out,
+                 ", \"wrong_id_tests\": %llu, \"bad_test_lines\": %llu, "
+                 "\"programs_run\": %llu, \"run_again\": %llu, "
+                 "\"cpu_seconds\": %.3f, \"python\": \"%s\"}\n",
+                 (unsigned long long)w->tests.n_wrong_id,
+                 (unsigned long long)w->tests.n_bad_lines,
+                 (unsigned long long)w->counts.n_run,
+                 (unsigned long long)w->counts.n_again,
+                 (double)w->counts.cpu_us / 1e6, w->counts.python);
+}
+
+static enum cwm_rc write_page(const struct report *report, const char *path,
+                              struct cwm_err *err)
+{
+    struct cwm_buf page;
+    enum cwm_rc rc;
+
+    cwm_buf_init(&page, MAX_OUT_BYTES);
+    report_html(report, &page);
+    rc = cwm_buf_check(&page, "the page", err);
+    if (rc == CWM_OK) {
+        rc = io_replace_file(path, page.data, page.len, err);
+    }
+    cwm_buf_release(&page);
+    return rc;
+}
+
+static int print(const struct work *w)
+{
+    const char *slash = strrchr(w->f->samples, '/');
+    struct report report = {.result = &w->result,
+                            .title = slash ? slash + 1 : w->f->samples,
+                            .ks = w->ks,
+                            .n_ks = w->n_ks};
+    struct cwm_err err = {0};
+    struct cwm_buf out;
+    int code;
+
+    if (w->f->html && write_page(&report, w->f->html, &err) != CWM_OK) {
+        return eval_fail("bestk", &err);
+    }
+    cwm_buf_init(&out, MAX_OUT_BYTES);
+    if (w->f->json) {
+        put_json(w, &report, &out);
+    } else {
+        report_table(&report, &out);
+    }
+    code = cli_print("eval bestk", &out);
+    cwm_buf_release(&out);
+    return code;
+}
+
+int eval_bestk(const struct eval_fields *f)
+{
+    struct work w = {.f = f};
+    struct execute_options how;
+    struct progress progress;
+    struct cwm_err err = {0};
+    int code;
+
+    progress_init(&progress);
+    code = eval_execute_options(f, &progress, &how);
+    if (code < 0) {
+        code = open_all(&w);
+    }
+    if (code < 0) {
+        code = run_and_score(&w, &how, &progress, &err) == CWM_OK
+                   ? print(&w)
+                   : eval_fail("bestk", &err);
+    }
+    release(&w);
+    return code;
+}
