@@ -152,21 +152,40 @@ static void add_x_tick(struct cwm_buf *out, const struct frame *f, double x)
     cwm_buf_adds(out, "</text>");
 }
 
+/* Powers of 2, as many as there is room for. */
+static void add_doublings(struct cwm_buf *out, const struct frame *f)
+{
+    double step = fmax(1, ceil((f->x_high - f->x_low) / MAX_TICKS));
+    double first = ceil(f->x_low - 1e-9);
+
+    for (int i = 0; first + i * step <= f->x_high + 1e-9; i++) {
+        add_x_tick(out, f, exp2(first + i * step));
+    }
+}
+
+/* For parts of seconds: 1, 2, 5 times powers of ten, or those alone. */
+static void add_decades(struct cwm_buf *out, const struct frame *f)
+{
+    static const double digits[] = {1, 2, 5};
+    bool is_wide = f->x_high - f->x_low > MAX_TICKS;
+    int first = (int)floor(f->x_low * log10(2));
+    int last = (int)ceil(f->x_high * log10(2));
+
+    for (int ten = first; ten <= last; ten++) {
+        for (int i = 0; i < (is_wide ? 1 : 3); i++) {
+            add_x_tick(out, f, digits[i] * pow(10, ten));
+        }
+    }
+}
+
 static void add_x_axis(struct cwm_buf *out, const struct frame *f)
 {
-    double range = f->x_high - f->x_low;
-
-    if (f->plot->log_x) { /* powers of 2, as many as there is room for */
-        double step = fmax(1, ceil(range / MAX_TICKS));
-
-        double first = ceil(f->x_low - 1e-9);
-
-        for (int i = 0; first + i * step <= f->x_high; i++) {
-            add_x_tick(out, f, exp2(first + i * step));
-        }
+    if (f->plot->log_x && f->x_low >= 0) {
+        add_doublings(out, f);
+    } else if (f->plot->log_x) {
+        add_decades(out, f);
     } else {
-        double step = tick_step(range);
-
+        double step = tick_step(f->x_high - f->x_low);
         double first = ceil(f->x_low / step) * step;
 
         for (int i = 0; first + i * step <= f->x_high; i++) {
