@@ -223,9 +223,8 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
     const uint64_t cpu_us = all_limits_us(request);
     const uint64_t tester_us =
         request->tester_us ? request->tester_us : TESTER_US;
-    const struct sandbox_limits limits =
-        limits_for(j, cpu_us + tester_us,
-                   cpu_us * request->wall_factor + 4 * tester_us);
+    const struct sandbox_limits limits = limits_for(
+        j, cpu_us + tester_us, cpu_us * request->wall_factor + 4 * tester_us);
     struct judge_result result = {.state = JUDGE_STARTED};
     struct sandbox_verdict verdict;
     const uint8_t *shared;

@@ -495,10 +495,9 @@ int judge_agent_serve(int peer)
 
 int judge_script_run(const char *text, size_t len)
 {
-    PyObject *names =
-        PyModule_GetDict(PyImport_AddModule("__main__")); /* borrowed */
-    PyObject *code;                                       /* owned */
-    PyObject *result = NULL;                              /* owned */
+    PyObject *names;         /* borrowed */
+    PyObject *code;          /* owned */
+    PyObject *result = NULL; /* owned */
 
     if (!warm_renew()) {
         return STATUS_OURS;

@@ -319,7 +319,8 @@ static PyObject *take_answer(PyObject *args)
     case LINK_VALUE:
         value = judge_value_read(&tester.side, &at, end);
         if (value && !take_changes(at, end, args)) {
-            Py_CLEAR(value);
+            Py_DECREF(value);
+            value = NULL;
         }
         return value;
     case LINK_STOP:

@@ -652,7 +652,8 @@ static PyObject *get_dict(struct judge_side *side, const uint8_t **at,
         PyObject *item = key ? get(side, at, end, depth + 1) : NULL; /* owned */
 
         if (!item || PyDict_SetItem(result, key, item) < 0) {
-            Py_CLEAR(result);
+            Py_DECREF(result);
+            result = NULL;
         }
         Py_XDECREF(key);
         Py_XDECREF(item);
@@ -722,7 +723,8 @@ static PyObject *get_remote(struct judge_side *side, uint32_t n)
     } else if (key && !PyErr_Occurred()) {
         remote = PyObject_CallOneArg(side->remote_type, key);
         if (remote && PyDict_SetItem(side->remotes, key, remote) < 0) {
-            Py_CLEAR(remote);
+            Py_DECREF(remote);
+            remote = NULL;
         }
     }
     Py_XDECREF(key);

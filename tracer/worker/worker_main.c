@@ -11,13 +11,12 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cwm/base/buf.h"
 #include "sandbox/jail.h"
 #include "tracer/suite.h"
+#include "tracer/worker/layout.h"
 #include "tracer/worker/program.h"
 #include "tracer/worker/suite_run.h"
 #include "tracer/worker/warm.h"
@@ -27,34 +26,6 @@
 #define STATUS_OURS  3
 
 #define MAX_ABOUT_BYTES (1u << 20)
-
-/* Linux's own default. */
-#define STACK_BYTES (8ul << 20)
-
-/*
- * The order of a set of objects depends on their addresses: with a layout
- * that is random it would differ from worker to worker.  The limit of the
- * stack is where the kernel places mappings, so the user's is not taken.
- */
-static void fix_addresses(char **argv)
-{
-    int now = personality(0xffffffff);
-    struct rlimit stack;
-    if (now == -1 || getrlimit(RLIMIT_STACK, &stack) < 0)
-        return;
-    if ((now & ADDR_NO_RANDOMIZE) && stack.rlim_cur == STACK_BYTES)
-        return;
-    /* A hard limit below it stays: then once is enough, too. */
-    if ((now & ADDR_NO_RANDOMIZE) && stack.rlim_max < STACK_BYTES)
-        return;
-    stack.rlim_cur =
-        stack.rlim_max < STACK_BYTES ? stack.rlim_max : STACK_BYTES;
-    if (setrlimit(RLIMIT_STACK, &stack) < 0 ||
-        personality((unsigned long)now | ADDR_NO_RANDOMIZE) == -1)
-        return;
-    execv("/proc/self/exe", argv);
-    /* Without it the worker serves all the same. */
-}
 
 static int print_about(const char *python)
 {
@@ -133,6 +104,6 @@ int main(int argc, char **argv)
     }
     if (is_about)
         return print_about(python);
-    fix_addresses(argv);
+    layout_fix(argv);
     return serve(argc, argv, python, suite);
 }

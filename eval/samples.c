@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sample.c -- samples of solutions, in every form that people write them. */
+/* samples.c -- samples of solutions, in every form that people write them. */
 #include <string.h>
 
 #include "cwm/base/alloc.h"
