@@ -8,6 +8,7 @@
 #include "cwm/cli/cmd_model.h"
 #include "cwm/model/model.h"
 #include "cwm/model/token_lines.h"
+#include "cwm/model/transformer.h"
 
 enum { MAX_INFO_BYTES = 1 << 16, MAX_IDS_BYTES = 1 << 30, MAX_NEW = 1 << 20 };
 
@@ -89,14 +90,15 @@ static const struct opt_command command = {
     .opts = options,
     .n_opts = sizeof options / sizeof options[0],
     .examples = examples,
-    .notes = "DIR holds config.json and model.safetensors (or several and "
-             "their index), as\nHugging Face's CwmForCausalLM writes them.  "
-             "The pass of logits is the plain\none in fp32: exact, and "
-             "slow.\n\n"
-             "Exit status:\n"
-             "  0  done\n"
-             "  2  the request cannot be carried out as given\n"
-             "  3  our own failure, or files that cannot be used\n",
+    .notes =
+        "DIR holds config.json and model.safetensors (or several and "
+        "their index), as\nHugging Face's CwmForCausalLM writes them.  "
+        "On a CPU the pass of logits is\nthe plain one in fp32: exact, and "
+        "slow.\n\n"
+        "Exit status:\n"
+        "  0  done\n"
+        "  2  the request cannot be carried out as given\n"
+        "  3  our own failure, or files that cannot be used\n",
     .max_positionals = 2,
 };
 
@@ -181,7 +183,50 @@ static enum cwm_rc all_logits(struct job *job, struct cwm_buf *out,
     return rc;
 }
 
-static enum cwm_rc logits(const struct model_fields *fields,
+/* The same on a GPU: in fp32, and fast. */
+static enum cwm_rc device_logits(const struct model_fields *fields,
+                                 const char *folder, const struct job *job,
+                                 struct cwm_buf *out, struct cwm_err *err)
+{
+    const struct device_options device = {.device = fields->generating.device,
+                                          .type = OPS_F32};
+    size_t n = job->n_each;
+    uint32_t *rows = cwm_calloc(2 * n, sizeof *rows); /* owned */
+    struct transformer *t = NULL;                     /* owned */
+    struct ops *o = NULL;                             /* owned */
+    enum cwm_rc rc = rows ? device_open(&device, &o, err)
+                          : CWM_FAIL(err, CWM_NOMEM, "could not hold a batch");
+    size_t i;
+
+    if (rc == CWM_OK) {
+        rc = transformer_new(o, &job->m->config, n, &t, err);
+    }
+    if (rc == CWM_OK) {
+        rc = transformer_load(t, folder, err);
+    }
+    for (i = 0; rows && i < n; i++) {
+        rows[n + i] = (uint32_t)i; /* one document from row 0 on */
+    }
+    for (i = 0; i < job->n_lists && rc == CWM_OK; i++) {
+        const struct transformer_batch batch = {.n_tokens = n,
+                                                .ids = job->ids.ids + i * n,
+                                                .starts = rows,
+                                                .positions = rows + n};
+
+        rc = transformer_logits(t, &batch, job->logits, err);
+        if (rc == CWM_OK) {
+            cwm_buf_add(out, job->logits,
+                        n * job->m->config.vocab_size * sizeof(float));
+            rc = cwm_buf_check(out, "the logits", err);
+        }
+    }
+    transformer_free(t);
+    ops_free(o);
+    cwm_free(rows);
+    return rc;
+}
+
+static enum cwm_rc logits(const struct model_fields *fields, const char *folder,
                           const struct model *m, struct cwm_err *err)
 {
     struct job job = {.m = m};
@@ -191,7 +236,9 @@ static enum cwm_rc logits(const struct model_fields *fields,
     cwm_buf_init(&out, SIZE_MAX / 2);
     rc = job_start(&job, fields->ids, err);
     if (rc == CWM_OK) {
-        rc = all_logits(&job, &out, err);
+        rc = device_is_cuda(fields->generating.device)
+                 ? device_logits(fields, folder, &job, &out, err)
+                 : all_logits(&job, &out, err);
     }
     if (rc == CWM_OK) {
         rc = io_replace_file(fields->out, out.data, out.len, err);
@@ -291,7 +338,7 @@ static int run(int argc, char **argv)
     if (rc == CWM_OK && strcmp(rest.values[0], "info") == 0) {
         add_info(&m->config, fields.json, &out);
     } else if (rc == CWM_OK) {
-        rc = logits(&fields, m, &err);
+        rc = logits(&fields, rest.values[1], m, &err);
     }
     code = rc == CWM_OK ? cli_print("model", &out) : cli_fail("model", &err);
 out:

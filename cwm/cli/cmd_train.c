@@ -11,6 +11,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
+#include "cwm/cli/device.h"
 #include "cwm/model/tokenizer.h"
 #include "cwm/model/train_loader.h"
 
@@ -148,6 +149,16 @@ static const struct opt options[] = {
      .choices = type_names,
      .help = "what products are computed in; weights, and what must not lose "
              "digits, are fp32 in both"},
+    {.name = "device",
+     .type = OPT_ENUM,
+     .offset = FIELD(device),
+     .fallback = "auto",
+     .choices = device_names,
+     .help = DEVICE_HELP},
+    {.name = "deterministic",
+     .type = OPT_FLAG,
+     .offset = FIELD(deterministic),
+     .help = "on a GPU, too: the same bits in every run; a little slower"},
     COUNT("threads", threads, "n", "0", 0, 256, "0: as many as there are CPUs"),
     {.group = "States and judging",
      .name = "save-every",
@@ -393,9 +404,16 @@ static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
 static enum cwm_rc make_model(struct setup *s, struct cwm_err *err)
 {
     const struct train_fields *f = s->fields;
-    enum cwm_rc rc = ops_cpu_new(f->type ? OPS_BF16 : OPS_F32,
-                                 (unsigned)f->threads, &s->ops, err);
+    const struct device_options device = {
+        .device = f->device,
+        .type = f->type ? OPS_BF16 : OPS_F32,
+        .n_threads = (unsigned)f->threads,
+        .is_deterministic = f->deterministic};
+    enum cwm_rc rc = device_open(&device, &s->ops, err);
 
+    if (rc == CWM_OK) {
+        rc = device_check_room(s->ops, &s->config, &s->settings, err);
+    }
     if (rc == CWM_OK) {
         rc = transformer_new(
             s->ops, &s->config,

@@ -23,6 +23,8 @@ struct train_fields {
     uint64_t seed;
     int type;
     uint64_t threads;
+    int device; /* enum device */
+    bool deterministic;
     uint64_t save_every, judge_every, judge_batches, max_seconds;
     uint64_t judge_traces, judge_seconds;
     bool json;

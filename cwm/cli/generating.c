@@ -62,7 +62,12 @@ enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
     generator_decoder_needs(options, &needs);
     if (rc == CWM_OK) {
         e->config = m->config;
-        rc = ops_cpu_new(type, (unsigned)f->threads, &e->o, err);
+        const struct device_options device = {.device = f->device,
+                                              .type = type,
+                                              .n_threads =
+                                                  (unsigned)f->threads};
+
+        rc = device_open(&device, &e->o, err);
     }
     if (rc == CWM_OK) {
         rc = decoder_new(e->o, m, &needs, &e->d, err);

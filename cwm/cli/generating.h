@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cwm/base/opt.h"
+#include "cwm/cli/device.h"
 #include "cwm/model/generator.h"
 
 /* As given; texts are borrowed from argv. */
@@ -20,6 +21,7 @@ struct generating_fields {
     uint64_t seed;
     int type;         /* index into generating_types */
     uint64_t threads; /* 0: as many as this process may use */
+    int device;       /* enum device */
 };
 
 extern const char *const generating_types[]; /* for OPT_ENUM */
@@ -76,6 +78,12 @@ extern const char *const generating_types[]; /* for OPT_ENUM */
              "what is computed with: bf16 is twice as fast as fp32, int8 "     \
              "(weights of 8 bits) four times, where memory is what bounds "    \
              "it"},                                                            \
+        {.name = "device",                                                     \
+         .type = OPT_ENUM,                                                     \
+         .offset = (at) + offsetof(struct generating_fields, device),          \
+         .fallback = "auto",                                                   \
+         .choices = device_names,                                              \
+         .help = DEVICE_HELP},                                                 \
     {                                                                          \
         .name = "threads", .type = OPT_U64,                                    \
         .offset = (at) + offsetof(struct generating_fields, threads),          \

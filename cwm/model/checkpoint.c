@@ -183,7 +183,7 @@ static enum cwm_rc add_run(const struct trainer *tr, struct cwm_buf *out,
     struct cwm_buf settings;
     enum cwm_rc rc;
 
-    tr->data->tell(tr->data->ctx, &at);
+    trainer_tell(tr, &at);
     cwm_buf_init(&settings, MAX_TEXT_BYTES);
     add_settings(tr, &settings);
     rc = cwm_buf_check(&settings, "the settings", err);

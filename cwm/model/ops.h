@@ -97,12 +97,13 @@ struct ops_adamw {
     float correct1;   /* 1 / (1 - beta1^step) */
     float correct2;   /* 1 / (1 - beta2^step) */
     float grad_scale; /* of all gradients first: clipping */
+    bool is_clipped;  /* by what clip() found, not by grad_scale */
 };
 
 struct ops {
-    const char *name;   /* "reference", "cpu" */
-    enum ops_type type; /* what it computes in: OPS_F32 or OPS_BF16 */
-    bool no_memory;     /* the table's own: an operation had no scratch */
+    const char *name;        /* "reference", "cpu" */
+    enum ops_type type;      /* what it computes in: OPS_F32 or OPS_BF16 */
+    bool no_memory;          /* the table's own: an operation had no scratch */
     size_t n_logits_at_once; /* logits of so many words pay; 0: as on a CPU */
 
     /* ---- memory ---- */
@@ -259,6 +260,17 @@ struct ops {
 
     /* of x [n]; waits */
     double (*sum_squares)(struct ops *o, const float *x, size_t n);
+    /*
+     * The same without waiting; all three, or NULL.  keep_loss() adds the sum
+     * of losses [n] to what is kept.  clip() finds by what grad [n] is to be
+     * scaled so that it is `most` long at most (0: any length), and adamw()
+     * takes that where it is told to; where a loss or the length is not finite
+     * it changes nothing.  kept() waits, tells the kept loss and the length
+     * before it was cut, and forgets them.
+     */
+    void (*keep_loss)(struct ops *o, const float *losses, size_t n);
+    void (*clip)(struct ops *o, const float *grad, size_t n, float most);
+    void (*kept)(struct ops *o, double *ret_loss, double *ret_norm);
     /* One step of w [n] by grad [n]; m, v [n] are the moments.  copy [n],
      * where not NULL, gets w in o->type. */
     void (*adamw)(struct ops *o, const struct ops_adamw *a, float *w,

@@ -11,7 +11,8 @@ enum {
     NEEDED_MAJOR = 9,
     NEEDED_MINOR = 0,
     WORKSPACE_BYTES = 64 << 20, /* what cuBLASLt asks for on this GPU: 32 MB */
-    N_SUMS = 1024 + 1,
+    STAGING_BYTES = 16 << 20,   /* twice: batches of 800,000 tokens */
+    N_SUMS = 1024 + 4,          /* ops_cuda_loss.cu's */
 };
 
 /* Kept for others on the device, and for what the driver takes itself. */
@@ -34,9 +35,8 @@ static void keep(struct cuda_ops *c, enum cwm_rc code, const char *what,
 void cuda__note(struct cuda_ops *c, cudaError_t error, const char *what)
 {
     if (error != cudaSuccess) {
-        keep(c,
-             error == cudaErrorMemoryAllocation ? CWM_NOMEM : CWM_SYSTEM, what,
-             cudaGetErrorString(error));
+        keep(c, error == cudaErrorMemoryAllocation ? CWM_NOMEM : CWM_SYSTEM,
+             what, cudaGetErrorString(error));
     }
 }
 
@@ -84,20 +84,44 @@ static void cuda_zero(struct ops *o, void *p, size_t n_bytes)
     cuda__note(c, cudaMemsetAsync(p, 0, n_bytes, c->stream), "clearing");
 }
 
-/* Memory of the host that is not pinned is copied before the call returns. */
+/* Room in pinned memory, from where a copy does not hold the caller up.  It is
+ * two halves: one is filled while the other's copies may still be under way. */
+static void *stage(struct cuda_ops *c, size_t n_bytes)
+{
+    char *half;
+
+    if (c->n_staged + n_bytes > STAGING_BYTES) {
+        cuda__note(c, cudaEventRecord(c->staged[c->staging_half], c->stream),
+                   "writing");
+        c->staging_half = !c->staging_half;
+        c->n_staged = 0;
+        cuda__note(c, cudaEventSynchronize(c->staged[c->staging_half]),
+                   "writing");
+    }
+    half = (char *)c->staging + c->staging_half * (size_t)STAGING_BYTES;
+    half += c->n_staged;
+    c->n_staged += (n_bytes + 63) / 64 * 64;
+    return half;
+}
+
 static void cuda_write(struct ops *o, void *to, const void *from,
                        size_t n_bytes)
 {
     struct cuda_ops *c = cuda_of(o);
 
+    if (n_bytes <= STAGING_BYTES / 4) {
+        void *staged = stage(c, n_bytes);
+
+        memcpy(staged, from, n_bytes);
+        from = staged;
+    }
     cuda__note(
         c,
         cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, c->stream),
         "writing");
 }
 
-static void cuda_read(struct ops *o, void *to, const void *from,
-                      size_t n_bytes)
+static void cuda_read(struct ops *o, void *to, const void *from, size_t n_bytes)
 {
     struct cuda_ops *c = cuda_of(o);
 
@@ -124,10 +148,9 @@ static void cuda_record(struct ops *o)
 {
     struct cuda_ops *c = cuda_of(o);
 
-    cuda__note(c,
-               cudaStreamBeginCapture(c->stream,
-                                      cudaStreamCaptureModeThreadLocal),
-               "recording");
+    cuda__note(
+        c, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal),
+        "recording");
 }
 
 static void cuda_record_end(struct ops *o)
@@ -172,9 +195,16 @@ static void cuda_release(struct ops *o)
     if (c->lt) {
         cublasLtDestroy(c->lt);
     }
+    for (int i = 0; i < 2; i++) {
+        if (c->staged[i]) {
+            cudaEventDestroy(c->staged[i]);
+        }
+    }
+    cudaFreeHost(c->staging);
     cudaFree(c->workspace);
     cudaFree(c->sums);
     cudaFree(c->partials);
+    cudaFree(c->firsts);
     cudaFree(c->fixed);
     if (c->stream) {
         cudaStreamDestroy(c->stream);
@@ -253,8 +283,18 @@ static enum cwm_rc set_up(struct cuda_ops *c, int device, struct cwm_err *err)
                         cudaGetErrorString(cudaGetLastError()));
     }
     if (cudaMalloc(&c->workspace, WORKSPACE_BYTES) != cudaSuccess ||
-        cudaMalloc(&c->sums, N_SUMS * sizeof *c->sums) != cudaSuccess) {
+        cudaMalloc(&c->sums, N_SUMS * sizeof *c->sums) != cudaSuccess ||
+        cudaMemsetAsync(c->sums, 0, N_SUMS * sizeof *c->sums, c->stream) !=
+            cudaSuccess) {
         return CWM_FAIL(err, CWM_NOMEM, "could not take memory of GPU %d",
+                        device);
+    }
+    if (cudaMallocHost(&c->staging, 2 * STAGING_BYTES) != cudaSuccess ||
+        cudaEventCreateWithFlags(&c->staged[0], cudaEventDisableTiming) !=
+            cudaSuccess ||
+        cudaEventCreateWithFlags(&c->staged[1], cudaEventDisableTiming) !=
+            cudaSuccess) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not pin memory for GPU %d",
                         device);
     }
     return CWM_OK;

@@ -31,8 +31,8 @@ struct cuda_plan {
     int kind; /* enum gemm_kind */
     size_t m, n, k, ldd;
     bool is_f32_out;
-    uint32_t alignment; /* bytes */
-    cublasLtMatmulDesc_t product; /* owned */
+    uint32_t alignment;             /* bytes */
+    cublasLtMatmulDesc_t product;   /* owned */
     cublasLtMatrixLayout_t a, b, d; /* owned */
     cublasLtMatmulAlgo_t algorithm;
 };
@@ -40,12 +40,18 @@ struct cuda_plan {
 struct cuda_ops {
     struct ops o; /* first: the table is this */
     bool is_deterministic;
-    cudaStream_t stream;  /* owned */
-    cublasLtHandle_t lt;  /* owned */
-    void *workspace;      /* owned; of products */
-    double *sums;         /* owned; partial sums and their total */
-    float *partials;      /* owned; of norms' weights, grows */
+    cudaStream_t stream;   /* owned */
+    cublasLtHandle_t lt;   /* owned */
+    void *workspace;       /* owned; of products */
+    double *sums;          /* owned; partial sums and their total */
+    void *staging;         /* owned; pinned memory of the host, two halves */
+    cudaEvent_t staged[2]; /* owned; a half's copies are done */
+    int staging_half;
+    size_t n_staged; /* bytes of the half that are taken */
+    float *partials; /* owned; of norms' weights, grows */
     size_t n_partials;
+    int *firsts; /* owned; first keys of the attention's tokens, grows */
+    size_t n_firsts;
     long long *fixed; /* owned; of the embedding's gradient, grows */
     size_t n_fixed;
     bool has_failed; /* what went wrong first */
@@ -85,8 +91,8 @@ void cuda__free_plans(struct cuda_ops *c);
 
 struct cuda_attention {
     const __nv_bfloat16 *qkv; /* [N,H+2G,D] */
-    const uint32_t *starts;   /* [N], or NULL */
-    int n_tokens, n_heads, n_kv_heads, window;
+    const int *firsts;        /* [N]: the first key that a token sees */
+    int n_tokens, n_heads, n_kv_heads;
     float scale; /* 1 / sqrt(D) */
 };
 
@@ -129,10 +135,9 @@ static __device__ inline float4 get4(const __nv_bfloat16 *from)
 {
     uint2 bits = *(const uint2 *)from;
 
-    return make_float4(__uint_as_float(bits.x << 16),
-                       __uint_as_float(bits.x & 0xFFFF0000u),
-                       __uint_as_float(bits.y << 16),
-                       __uint_as_float(bits.y & 0xFFFF0000u));
+    return make_float4(
+        __uint_as_float(bits.x << 16), __uint_as_float(bits.x & 0xFFFF0000u),
+        __uint_as_float(bits.y << 16), __uint_as_float(bits.y & 0xFFFF0000u));
 }
 
 static __device__ inline void put4(float *to, float4 v)

@@ -108,8 +108,7 @@ static __global__ void __launch_bounds__(THREADS)
     }
 }
 
-template <typename T>
-struct back_args {
+template <typename T> struct back_args {
     struct shape s;
     const T *dout, *qkv, *out;
     const float *lse;
@@ -191,8 +190,8 @@ static __global__ void __launch_bounds__(THREADS) keys_back(back_args<T> a)
             float p;
             float ds;
 
-            load(a.qkv + ((size_t)t * row_heads(s) + head) * s.d_head,
-                 s.d_head, q);
+            load(a.qkv + ((size_t)t * row_heads(s) + head) * s.d_head, s.d_head,
+                 q);
             load(a.dout + row * s.d_head, s.d_head, dout);
             p = expf(dot(q, key) * s.scale - a.lse[row]);
             ds = p * (dot(dout, value) - a.deltas[row]) * s.scale;
@@ -233,15 +232,40 @@ static bool is_fast(const struct ops *o, const struct ops_heads *h)
     return o->type == OPS_BF16 && h->d_head == FAST_HEAD;
 }
 
-static struct cuda_attention fast_of(const void *qkv, const struct shape *s)
+static __global__ void find_firsts(const uint32_t *starts, int window, int n,
+                                   int *firsts)
 {
-    return (struct cuda_attention){.qkv = (const __nv_bfloat16 *)qkv,
-                                   .starts = s->starts,
+    int t = blockIdx.x * THREADS + threadIdx.x;
+
+    /* up to a whole tile: tokens that are not there see nothing that is */
+    firsts[t] = t < n ? first_key(starts, window, t) : n;
+}
+
+static bool fast_of(struct cuda_ops *c, const void *qkv, const struct shape *s,
+                    struct cuda_attention *ret)
+{
+    size_t n = ((size_t)s->n_tokens + THREADS - 1) / THREADS * THREADS;
+
+    if (c->n_firsts < n) {
+        cuda__note(c, cudaFree(c->firsts), "attention");
+        c->firsts = NULL;
+        c->n_firsts = 0;
+        cuda__note(c, cudaMalloc(&c->firsts, n * sizeof *c->firsts),
+                   "attention");
+        if (!c->firsts) {
+            return false;
+        }
+        c->n_firsts = n;
+    }
+    find_firsts<<<cuda_blocks(n, THREADS), THREADS, 0, c->stream>>>(
+        s->starts, s->window, s->n_tokens, c->firsts);
+    *ret = (struct cuda_attention){.qkv = (const __nv_bfloat16 *)qkv,
+                                   .firsts = c->firsts,
                                    .n_tokens = s->n_tokens,
                                    .n_heads = s->n_heads,
                                    .n_kv_heads = s->n_kv_heads,
-                                   .window = s->window,
                                    .scale = s->scale};
+    return true;
 }
 
 static void cuda_attention_forward(struct ops *o, const void *qkv, size_t n,
@@ -257,9 +281,11 @@ static void cuda_attention_forward(struct ops *o, const void *qkv, size_t n,
         return;
     }
     if (is_fast(o, h)) {
-        struct cuda_attention a = fast_of(qkv, &s);
+        struct cuda_attention a;
 
-        cuda__flash(c, &a, (__nv_bfloat16 *)out, lse);
+        if (fast_of(c, qkv, &s, &a)) {
+            cuda__flash(c, &a, (__nv_bfloat16 *)out, lse);
+        }
     } else if (o->type == OPS_F32) {
         attention<<<blocks, THREADS, 0, c->stream>>>(s, (const float *)qkv,
                                                      (float *)out, lse);
@@ -297,14 +323,16 @@ static void cuda_attention_back(struct ops *o, const void *dout,
         return;
     }
     if (is_fast(o, h)) {
-        struct cuda_attention a = fast_of(qkv, &s);
+        struct cuda_attention a;
 
-        cuda__flash_back(c, &a, (const half *)dout, (const half *)out, lse,
-                         scratch, (half *)dqkv);
+        if (fast_of(c, qkv, &s, &a)) {
+            cuda__flash_back(c, &a, (const half *)dout, (const half *)out, lse,
+                             scratch, (half *)dqkv);
+        }
     } else if (o->type == OPS_F32) {
-        launch_back<float>(c, {s, (const float *)dout, (const float *)qkv,
-                               (const float *)out, lse, scratch,
-                               (float *)dqkv});
+        launch_back<float>(c,
+                           {s, (const float *)dout, (const float *)qkv,
+                            (const float *)out, lse, scratch, (float *)dqkv});
     } else {
         launch_back<half>(c, {s, (const half *)dout, (const half *)qkv,
                               (const half *)out, lse, scratch, (half *)dqkv});

@@ -50,8 +50,8 @@ static __global__ void cache_put(cache_args a, const T *qkv, T *k, T *v)
     int position = (int)a.positions[row];
 
     for (int i = threadIdx.x; i < n; i += blockDim.x) {
-        size_t at = key_row(a, seq, position, i / a.d_head) * a.d_head +
-                    i % a.d_head;
+        size_t at =
+            key_row(a, seq, position, i / a.d_head) * a.d_head + i % a.d_head;
 
         k[at] = from[i];
         v[at] = from[n + i];
@@ -80,8 +80,7 @@ static __device__ inline void load8(const __nv_bfloat16 *from, float to[EACH])
 }
 
 /* What a warp, or a block, has found: of head i, so far. */
-template <int S>
-struct found {
+template <int S> struct found {
     float sum[S][EACH]; /* of values */
     float largest[S], total[S];
 };
@@ -235,8 +234,7 @@ static __global__ void cache_attention_any(cache_args a, const T *qkv,
     int until = (int)a.positions[row] + 1;
     int from = a.window > 0 && until > a.window ? until - a.window : 0;
     const T *query =
-        qkv +
-        ((size_t)row * (a.n_heads + 2 * a.n_kv_heads) + head) * a.d_head;
+        qkv + ((size_t)row * (a.n_heads + 2 * a.n_kv_heads) + head) * a.d_head;
     float q[PER_LANE];
     float sum[PER_LANE] = {0};
     float largest = -INFINITY;
@@ -270,8 +268,8 @@ static __global__ void cache_attention_any(cache_args a, const T *qkv,
         for (int i = 0; i < PER_LANE; i++) {
             int c = lane + i * CUDA_WARP;
 
-            sum[i] = sum[i] * fade +
-                     (c < a.d_head ? score * get(v[at + c]) : 0);
+            sum[i] =
+                sum[i] * fade + (c < a.d_head ? score * get(v[at + c]) : 0);
         }
     }
 #pragma unroll
@@ -312,13 +310,12 @@ static void cuda_cache_put(struct ops *o, const void *qkv, size_t n,
     cache_args a = args_of(h, cache, seqs, positions);
 
     if (o->type == OPS_F32) {
-        cache_put<<<n, THREADS, 0, c->stream>>>(a, (const float *)qkv,
-                                                (float *)cache->k,
-                                                (float *)cache->v);
-    } else {
         cache_put<<<n, THREADS, 0, c->stream>>>(
-            a, (const __nv_bfloat16 *)qkv, (__nv_bfloat16 *)cache->k,
-            (__nv_bfloat16 *)cache->v);
+            a, (const float *)qkv, (float *)cache->k, (float *)cache->v);
+    } else {
+        cache_put<<<n, THREADS, 0, c->stream>>>(a, (const __nv_bfloat16 *)qkv,
+                                                (__nv_bfloat16 *)cache->k,
+                                                (__nv_bfloat16 *)cache->v);
     }
     cuda__launched(c, "cache_put");
 }

@@ -10,7 +10,9 @@
  */
 #include "cwm/model/ops_cuda_flash.cuh"
 
-enum { GROUPS = 2, THREADS = GROUPS * GROUP_THREADS, STAGES = 2 };
+enum { GROUPS = 2, THREADS = GROUPS * GROUP_THREADS, STAGES = 3 };
+
+enum { STAGE_BYTES = 2 * TILE_BYTES, ALL_BYTES = STAGES * STAGE_BYTES };
 
 struct forward_args {
     struct cuda_attention a;
@@ -43,14 +45,11 @@ static __device__ inline struct part part_of(const struct forward_args &f)
     p.head = f.by_heads ? (int)blockIdx.y * 2 + group : (int)blockIdx.y;
     p.first = tile * TILE;
     p.row = p.first + thread / 32 * 16 + thread % 32 / 4;
-    p.first_keys[0] = first_key(a.starts, a.window, min(p.row, last));
-    p.first_keys[1] = first_key(a.starts, a.window, min(p.row + 8, last));
-    p.from = first_key(a.starts, a.window, min(p.first, last)) / TILE;
+    p.first_keys[0] = a.firsts[min(p.row, last)];
+    p.first_keys[1] = a.firsts[min(p.row + 8, last)];
+    p.from = a.firsts[min(p.first, last)] / TILE;
     p.until = tile < n_tiles ? tile + 1 : 0;
-    p.whole_from =
-        (first_key(a.starts, a.window, min(p.first + TILE - 1, last)) + TILE -
-         1) /
-        TILE;
+    p.whole_from = (a.firsts[min(p.first + TILE - 1, last)] + TILE - 1) / TILE;
     return p;
 }
 
@@ -97,8 +96,8 @@ static __device__ inline void soften(float s[LOCAL], float out[LOCAL],
 
 #pragma unroll
         for (int j = 0; j < TILE / 8; j++) {
-            next = fmaxf(next, fmaxf(s[j * 4 + half * 2],
-                                     s[j * 4 + half * 2 + 1]));
+            next = fmaxf(next,
+                         fmaxf(s[j * 4 + half * 2], s[j * 4 + half * 2 + 1]));
         }
         next = quad_max(next);
         /* nothing seen yet: no difference of infinities */
@@ -147,11 +146,13 @@ static __global__ void __launch_bounds__(THREADS, 2)
     struct part p = part_of(f);
     /* the first warpgroup has the earlier queries */
     int first_query = f.by_heads ? p.first : p.first / (2 * TILE) * 2 * TILE;
-    int from = first_key(a.starts, a.window, first_query) / TILE;
+    int from = a.firsts[first_query] / TILE;
     int kv = p.head / (a.n_heads / a.n_kv_heads);
-    const __nv_bfloat16 *keys = a.qkv + (size_t)(a.n_heads + kv) * TILE;
-    const __nv_bfloat16 *values = keys + (size_t)a.n_kv_heads * TILE;
-    uint32_t at = shared_at(tiles);
+    const __nv_bfloat16 *key_head = a.qkv + (size_t)(a.n_heads + kv) * TILE;
+    auto keys = copier_of<THREADS>(key_head, stride);
+    auto values =
+        copier_of<THREADS>(key_head + (size_t)a.n_kv_heads * TILE, stride);
+    int at = (int)shared_at(tiles);
     __shared__ int ends[GROUPS];
     uint32_t q[LEFT];
     uint32_t weights[LEFT];
@@ -171,31 +172,29 @@ static __global__ void __launch_bounds__(THREADS, 2)
 
     int until = max(ends[0], ends[1]);
 
-    copy_tile(at, keys, stride, from * TILE, a.n_tokens, threadIdx.x, THREADS);
-    copy_tile(at + TILE_BYTES, values, stride, from * TILE, a.n_tokens,
-              threadIdx.x, THREADS);
+    copy_tile(keys, at, from * TILE, a.n_tokens);
+    copy_tile(values, at + TILE_BYTES, from * TILE, a.n_tokens);
     copies_end();
-    for (int tile = from; tile < until; tile++) {
-        uint32_t stage = at + (tile - from) % STAGES * 2 * TILE_BYTES;
-        uint32_t next = at + (tile + 1 - from) % STAGES * 2 * TILE_BYTES;
+    for (int tile = from, stage = at, next; tile < until;
+         tile++, stage = next) {
         float s[LOCAL];
 
+        next = stage + STAGE_BYTES < at + ALL_BYTES ? stage + STAGE_BYTES : at;
+
         copies_wait<0>();
-        __syncthreads(); /* and the tile before is used up */
+        __syncthreads(); /* and the tile before the last is used up */
         if (tile + 1 < until) {
             int first = (tile + 1) * TILE;
 
-            copy_tile(next, keys, stride, first, a.n_tokens, threadIdx.x,
-                      THREADS);
-            copy_tile(next + TILE_BYTES, values, stride, first, a.n_tokens,
-                      threadIdx.x, THREADS);
+            copy_tile(keys, next, first, a.n_tokens);
+            copy_tile(values, next + TILE_BYTES, first, a.n_tokens);
             copies_end();
         }
         if (tile < p.from || tile >= p.until) {
             continue;
         }
         products_begin();
-        tile_product<0>(s, q, stage, false);
+        tile_product<0, 0>(s, q, stage);
         products_end();
         products_wait<0>();
         if (tile < p.whole_from || tile + 1 >= p.until) {
@@ -204,10 +203,10 @@ static __global__ void __launch_bounds__(THREADS, 2)
         soften(s, out, largest, sum, scale);
         to_left(s, weights);
         products_begin();
-        tile_product<1>(out, weights, stage + TILE_BYTES, true);
-        products_end();
-        products_wait<0>();
+        tile_product<1, 1>(out, weights, stage + TILE_BYTES);
+        products_end(); /* goes on until the next scores are waited for */
     }
+    products_wait<0>();
     for (int half = 0; half < 2; half++) {
         sum[half] = quad_sum(sum[half]);
     }
@@ -232,6 +231,11 @@ void cuda__flash(struct cuda_ops *c, const struct cuda_attention *a,
     dim3 grid(f.by_heads ? n_tiles : (n_tiles + 1) / 2,
               f.by_heads ? a->n_heads / 2 : a->n_heads);
 
-    flash<<<grid, THREADS, STAGES * 2 * TILE_BYTES, c->stream>>>(f);
+    cuda__note(c,
+               cudaFuncSetAttribute(flash,
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    ALL_BYTES),
+               "attention");
+    flash<<<grid, THREADS, ALL_BYTES, c->stream>>>(f);
     cuda__launched(c, "attention");
 }

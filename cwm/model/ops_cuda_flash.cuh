@@ -21,12 +21,12 @@
 #include "cwm/model/ops_cuda.cuh"
 
 enum {
-    TILE = 64,          /* rows, and channels */
+    TILE = 64, /* rows, and channels */
     TILE_BYTES = 8192,
     GROUP_THREADS = 128,
     LOCAL = TILE * TILE / GROUP_THREADS, /* of a result, in a thread */
-    STEPS = TILE / 16,  /* products of 16 deep that make one of a tile */
-    LEFT = STEPS * 4,   /* registers of a whole left side */
+    STEPS = TILE / 16, /* products of 16 deep that make one of a tile */
+    LEFT = STEPS * 4,  /* registers of a whole left side */
 };
 
 /* ---- shared memory --------------------------------------------------------
@@ -53,29 +53,57 @@ static __device__ inline void copies_end(void)
 
 /* Until all but the last N groups of this thread's copies are there, and the
  * tensor cores may see them behind the next barrier. */
-template <int N>
-static __device__ inline void copies_wait(void)
+template <int N> static __device__ inline void copies_wait(void)
 {
     asm volatile("cp.async.wait_group %0;\n"
                  "fence.proxy.async.shared::cta;" ::"n"(N)
                  : "memory");
 }
 
-/* Rows first .. first + 63 of one head: `from` is row 0, rows `stride` values
- * apart; rows from n_rows on are zeros.  By n_threads threads. */
-static __device__ inline void copy_tile(uint32_t to, const __nv_bfloat16 *from,
-                                        size_t stride, int first, int n_rows,
-                                        int thread, int n_threads)
-{
-#pragma unroll
-    for (int i = thread; i < TILE * 8; i += n_threads) {
-        int row = i / 8;
-        int piece = i % 8;
-        bool is_there = first + row < n_rows;
-        const __nv_bfloat16 *at =
-            from + (size_t)(is_there ? first + row : 0) * stride + piece * 8;
+/*
+ * What one of N threads copies of the tiles of one head: the same piece of
+ * every N / 8th row.  Row r of the head is `stride` values behind row r - 1.
+ */
+template <int N> struct tile_copier {
+    const __nv_bfloat16 *from; /* in row 0 of a tile at row 0 */
+    size_t stride;
+    int row;         /* of a tile */
+    uint32_t offset; /* in it, bytes */
+};
 
-        copy_piece(to + row * 128 + ((piece ^ (row & 7)) << 4), at, is_there);
+template <int N>
+static __device__ inline tile_copier<N> copier_of(const __nv_bfloat16 *head,
+                                                  size_t stride)
+{
+    int row = (int)threadIdx.x % N / 8;
+    int piece = (int)threadIdx.x % 8;
+
+    return {head + row * stride + piece * 8, stride, row,
+            (uint32_t)(row * 128 + ((piece ^ (row & 7)) << 4))};
+}
+
+/* Rows first .. first + 63; rows from n_rows on are zeros. */
+template <int N>
+static __device__ inline void copy_tile(const tile_copier<N> &c, uint32_t to,
+                                        int first, int n_rows)
+{
+    const __nv_bfloat16 *from = c.from + (size_t)first * c.stride;
+
+    if (first + TILE <= n_rows) {
+#pragma unroll
+        for (int i = 0; i < TILE * 8 / N; i++) {
+            copy_piece(to + c.offset + i * (N / 8) * 128, from, true);
+            from += N / 8 * c.stride;
+        }
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < TILE * 8 / N; i++) {
+        bool is_there = first + c.row + i * (N / 8) < n_rows;
+
+        copy_piece(to + c.offset + i * (N / 8) * 128, is_there ? from : c.from,
+                   is_there);
+        from += N / 8 * c.stride;
     }
 }
 
@@ -121,51 +149,78 @@ static __device__ inline void products_end(void)
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
-template <int N>
-static __device__ inline void products_wait(void)
+template <int N> static __device__ inline void products_wait(void)
 {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
-/* d (+)= left (16 deep, registers) times a tile; IS_TURNED: the tile's rows
- * are summed over. */
+/* d = left (16 deep, registers) times a tile; IS_TURNED: the tile's rows are
+ * summed over. */
 template <int IS_TURNED>
-static __device__ inline void product(float d[LOCAL], const uint32_t left[4],
-                                      uint64_t word, bool add)
+static __device__ inline void product_first(float d[LOCAL],
+                                            const uint32_t left[4],
+                                            uint64_t word)
 {
-    asm volatile(
-        "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
-        "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
-        "%25, %26, %27, %28, %29, %30, %31}"
-        ", {%32, %33, %34, %35}, %36, p, 1, 1, %38;\n}"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]),
-          "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
-          "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]),
-          "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
-          "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]),
-          "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
-          "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
-          "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(word),
-          "r"((int)add), "n"(IS_TURNED)
-        : "memory");
+    asm volatile("{\n"
+                 "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+                 "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
+                 "%25, %26, %27, %28, %29, %30, %31}"
+                 ", {%32, %33, %34, %35}, %36, 0, 1, 1, %37;\n}"
+                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3]), "=f"(d[4]),
+                   "=f"(d[5]), "=f"(d[6]), "=f"(d[7]), "=f"(d[8]), "=f"(d[9]),
+                   "=f"(d[10]), "=f"(d[11]), "=f"(d[12]), "=f"(d[13]),
+                   "=f"(d[14]), "=f"(d[15]), "=f"(d[16]), "=f"(d[17]),
+                   "=f"(d[18]), "=f"(d[19]), "=f"(d[20]), "=f"(d[21]),
+                   "=f"(d[22]), "=f"(d[23]), "=f"(d[24]), "=f"(d[25]),
+                   "=f"(d[26]), "=f"(d[27]), "=f"(d[28]), "=f"(d[29]),
+                   "=f"(d[30]), "=f"(d[31])
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]),
+                   "l"(word), "n"(IS_TURNED)
+                 : "memory");
 }
 
-/* All of a tile deep. */
+/* ... added to d. */
 template <int IS_TURNED>
+static __device__ inline void product(float d[LOCAL], const uint32_t left[4],
+                                      uint64_t word)
+{
+    asm volatile("{\n"
+                 "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
+                 "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, "
+                 "%25, %26, %27, %28, %29, %30, %31}"
+                 ", {%32, %33, %34, %35}, %36, 1, 1, 1, %37;\n}"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]),
+                   "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]), "+f"(d[9]),
+                   "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+                   "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]),
+                   "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]),
+                   "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]),
+                   "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]),
+                   "+f"(d[30]), "+f"(d[31])
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]),
+                   "l"(word), "n"(IS_TURNED)
+                 : "memory");
+}
+
+/* All of a tile deep; IS_ADDED: to d, else d is set. */
+template <int IS_TURNED, int IS_ADDED>
 static __device__ inline void tile_product(float d[LOCAL],
                                            const uint32_t left[LEFT],
-                                           uint32_t tile, bool add)
+                                           uint32_t tile)
 {
     uint64_t word = tile_word(tile);
 
 #pragma unroll
     for (int s = 0; s < STEPS; s++) {
-        product<IS_TURNED>(d, left + s * 4,
-                           IS_TURNED ? by_rows(word, s) : by_channels(word, s),
-                           add || s > 0);
+        uint64_t at = IS_TURNED ? by_rows(word, s) : by_channels(word, s);
+
+        if (s == 0 && !IS_ADDED) {
+            product_first<IS_TURNED>(d, left, at);
+        } else {
+            product<IS_TURNED>(d, left + s * 4, at);
+        }
     }
 }
 

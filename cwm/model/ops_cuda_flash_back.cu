@@ -13,7 +13,7 @@
  */
 #include "cwm/model/ops_cuda_flash.cuh"
 
-enum { STAGES = 2 };
+enum { STAGES = 3, STAGE_BYTES = 2 * TILE_BYTES };
 
 struct back_args {
     struct cuda_attention a;
@@ -60,15 +60,14 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 3)
     int first = tile * TILE;
     int last = a.n_tokens - 1;
     int kv = head / (a.n_heads / a.n_kv_heads);
-    const __nv_bfloat16 *keys = a.qkv + (size_t)(a.n_heads + kv) * TILE;
-    const __nv_bfloat16 *values = keys + (size_t)a.n_kv_heads * TILE;
-    uint32_t at = shared_at(tiles);
+    const __nv_bfloat16 *key_head = a.qkv + (size_t)(a.n_heads + kv) * TILE;
+    auto keys = copier_of<GROUP_THREADS>(key_head, stride);
+    auto values = copier_of<GROUP_THREADS>(
+        key_head + (size_t)a.n_kv_heads * TILE, stride);
+    int at = (int)shared_at(tiles);
     int row = first + (int)threadIdx.x / 32 * 16 + (int)threadIdx.x % 32 / 4;
-    int from = first_key(a.starts, a.window, first) / TILE;
-    int whole_from =
-        (first_key(a.starts, a.window, min(first + TILE - 1, last)) + TILE -
-         1) /
-        TILE;
+    int from = a.firsts[first] / TILE;
+    int whole_from = (a.firsts[min(first + TILE - 1, last)] + TILE - 1) / TILE;
     int first_keys[2];
     float lse[2];
     float deltas[2];
@@ -86,7 +85,7 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 3)
         int t = min(row + half * 8, last);
         size_t one = (size_t)t * a.n_heads + head;
 
-        first_keys[half] = first_key(a.starts, a.window, t);
+        first_keys[half] = a.firsts[t];
         lse[half] = b.lse[one] * log2_e;
         if (threadIdx.x % 4 == 0 && row + half * 8 < a.n_tokens) {
             b.deltas[one] = deltas[half];
@@ -96,31 +95,28 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 3)
     for (int i = 0; i < LOCAL; i++) {
         dq[i] = 0;
     }
-    copy_tile(at, keys, stride, from * TILE, a.n_tokens, threadIdx.x,
-              GROUP_THREADS);
-    copy_tile(at + TILE_BYTES, values, stride, from * TILE, a.n_tokens,
-              threadIdx.x, GROUP_THREADS);
+    copy_tile(keys, at, from * TILE, a.n_tokens);
+    copy_tile(values, at + TILE_BYTES, from * TILE, a.n_tokens);
     copies_end();
-    for (int k = from; k <= tile; k++) {
-        uint32_t stage = at + (k - from) % STAGES * 2 * TILE_BYTES;
-        uint32_t next = at + (k + 1 - from) % STAGES * 2 * TILE_BYTES;
+    for (int k = from, stage = at, next; k <= tile; k++, stage = next) {
         uint32_t left[LEFT];
         float s[LOCAL];
         float dp[LOCAL];
 
+        next = stage + STAGE_BYTES < at + STAGES * STAGE_BYTES
+                   ? stage + STAGE_BYTES
+                   : at;
         copies_wait<0>();
-        __syncthreads();
+        __syncthreads(); /* and the tile before the last is used up */
         if (k < tile) {
-            copy_tile(next, keys, stride, (k + 1) * TILE, a.n_tokens,
-                      threadIdx.x, GROUP_THREADS);
-            copy_tile(next + TILE_BYTES, values, stride, (k + 1) * TILE,
-                      a.n_tokens, threadIdx.x, GROUP_THREADS);
+            copy_tile(keys, next, (k + 1) * TILE, a.n_tokens);
+            copy_tile(values, next + TILE_BYTES, (k + 1) * TILE, a.n_tokens);
             copies_end();
         }
         products_begin();
-        tile_product<0>(s, q, stage, false);
+        tile_product<0, 0>(s, q, stage);
         products_end();
-        tile_product<0>(dp, dout, stage + TILE_BYTES, false);
+        tile_product<0, 0>(dp, dout, stage + TILE_BYTES);
         products_end();
         products_wait<1>();
 #pragma unroll
@@ -147,7 +143,7 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 3)
         }
         to_left(s, left);
         products_begin();
-        tile_product<1>(dq, left, stage, true);
+        tile_product<1, 1>(dq, left, stage);
         products_end();
         products_wait<0>();
     }
@@ -177,35 +173,50 @@ static __device__ inline int n_seeing(const struct cuda_attention &a, int tile)
     do {
         int at = tile + n + (int)threadIdx.x;
 
-        more = __syncthreads_count(
-            at < n_tiles && first_key(a.starts, a.window, at * TILE) <= last_key);
+        more = __syncthreads_count(at < n_tiles &&
+                                   a.firsts[at * TILE] <= last_key);
         n += more;
     } while (more == GROUP_THREADS);
     return n;
 }
 
-static __device__ inline void copy_queries(const struct back_args &b,
-                                           uint32_t to, int head, int tile)
+/* What a thread copies of each stage: of queries, of gradients of outputs, and
+ * a query's number or two. */
+struct queries_copier {
+    tile_copier<GROUP_THREADS> q, dout;
+    const float *numbers; /* lse, or deltas: of the first of the heads */
+};
+
+static __device__ inline void copy_4(uint32_t to, const void *from,
+                                     bool is_there)
 {
-    const struct cuda_attention &a = b.a;
-    size_t stride = (size_t)(a.n_heads + 2 * a.n_kv_heads) * TILE;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to),
+                 "l"(from), "r"(is_there ? 4 : 0)
+                 : "memory");
+}
+
+/* Head number `head` of those that share our keys. */
+static __device__ inline void copy_queries(const struct cuda_attention &a,
+                                           const queries_copier &c, uint32_t to,
+                                           int head, int tile)
+{
     int first = tile * TILE;
     int thread = (int)threadIdx.x;
-    const float *from = thread < TILE ? b.lse : b.deltas;
     int row = first + thread % TILE;
     bool is_there = row < a.n_tokens;
+    tile_copier<GROUP_THREADS> q = c.q;
+    tile_copier<GROUP_THREADS> dout = c.dout;
 
-    copy_tile(to, a.qkv + (size_t)head * TILE, stride, first, a.n_tokens,
-              thread, GROUP_THREADS);
-    copy_tile(to + TILE_BYTES, b.dout + (size_t)head * TILE,
-              (size_t)a.n_heads * TILE, first, a.n_tokens, thread,
-              GROUP_THREADS);
-    asm volatile(
-        "cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(
-            to + 2 * TILE_BYTES + thread * 4),
-        "l"(from + (size_t)(is_there ? row : 0) * a.n_heads + head),
-        "r"(is_there ? 4 : 0)
-        : "memory");
+    row = is_there ? row : 0;
+    q.from += head * TILE;
+    dout.from += head * TILE;
+    copy_tile(q, to, first, a.n_tokens);
+    copy_tile(dout, to + TILE_BYTES, first, a.n_tokens);
+    to += 2 * TILE_BYTES + thread * 4;
+    copy_4(to, c.numbers + (size_t)row * a.n_heads + head, is_there);
+    if (thread < TILE) { /* there are some behind the last token, too */
+        copy_4(to + 2 * TILE * 4, a.firsts + first + thread, true);
+    }
     copies_end();
 }
 
@@ -219,9 +230,15 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 2)
     int tile = (int)blockIdx.y;
     int first = tile * TILE;
     int n_shared = a.n_heads / a.n_kv_heads;
-    int n_tiles = n_seeing(a, tile);
-    int n_steps = n_tiles * n_shared;
-    uint32_t at = shared_at(tiles);
+    int n_steps = n_seeing(a, tile) * n_shared;
+    int q_tile = tile;
+    int head = 0;
+    const queries_copier copier = {
+        copier_of<GROUP_THREADS>(a.qkv + (size_t)g * n_shared * TILE, stride),
+        copier_of<GROUP_THREADS>(b.dout + (size_t)g * n_shared * TILE,
+                                 (size_t)a.n_heads * TILE),
+        (threadIdx.x < TILE ? b.lse : b.deltas) + g * n_shared};
+    int at = (int)shared_at(tiles);
     int row = first + (int)threadIdx.x / 32 * 16 + (int)threadIdx.x % 32 / 4;
     int column = (int)threadIdx.x % 4 * 2;
     uint32_t key[LEFT];
@@ -238,79 +255,78 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 2)
         dk[i] = 0;
         dv[i] = 0;
     }
-    copy_queries(b, at, g * n_shared, tile);
-    for (int step = 0; step < n_steps; step++) {
-        uint32_t stage = at + step % STAGES * KEYS_STAGE;
+    copy_queries(a, copier, at, 0, tile);
+    for (int step = 0, stage = at, next; step < n_steps; step++, stage = next) {
         const float *numbers =
-            (const float *)(tiles + step % STAGES * KEYS_STAGE +
-                            2 * TILE_BYTES);
-        int q_tile = tile + step / n_shared;
+            (const float *)(tiles + (stage - at) + 2 * TILE_BYTES) + column;
+        const int *firsts = (const int *)(numbers + 2 * TILE);
         int query = q_tile * TILE;
+        bool is_diagonal = q_tile == tile;
         uint32_t left[LEFT];
+        uint32_t ds_left[LEFT];
         float s[LOCAL];
         float dp[LOCAL];
 
+        next = stage + KEYS_STAGE < at + STAGES * KEYS_STAGE
+                   ? stage + KEYS_STAGE
+                   : at;
         copies_wait<0>();
-        __syncthreads();
+        __syncthreads(); /* and the stage before the last is used up */
+        head = head + 1 < n_shared ? head + 1 : 0;
+        q_tile += head == 0;
         if (step + 1 < n_steps) {
-            copy_queries(b, at + (step + 1) % STAGES * KEYS_STAGE,
-                         g * n_shared + (step + 1) % n_shared,
-                         tile + (step + 1) / n_shared);
+            copy_queries(a, copier, next, head, q_tile);
         }
         products_begin();
-        tile_product<0>(s, key, stage, false);
+        tile_product<0, 0>(s, key, stage);
         products_end();
-        tile_product<0>(dp, value, stage + TILE_BYTES, false);
+        tile_product<0, 0>(dp, value, stage + TILE_BYTES);
         products_end();
         products_wait<1>();
 #pragma unroll
         for (int j = 0; j < TILE / 8; j++) {
-            float2 lse = *(const float2 *)(numbers + j * 8 + column);
+            float2 lse = *(const float2 *)(numbers + j * 8);
 
             lse.x *= log2_e;
             lse.y *= log2_e;
             for (int i = j * 4; i < j * 4 + 4; i++) {
                 s[i] = exp2_fast(s[i] * (a.scale * log2_e) -
-                             (i % 2 ? lse.y : lse.x));
+                                 (i % 2 ? lse.y : lse.x));
             }
         }
-        /* Some query of the tile does not see all keys of ours? */
-        if (q_tile == tile || query + TILE > a.n_tokens ||
-            first_key(a.starts, a.window, query + TILE - 1) > first) {
+        /* does some query of the tile not see all keys of ours? */
+        if (is_diagonal || firsts[TILE - 1 - column] > first) {
 #pragma unroll
             for (int j = 0; j < TILE / 8; j++) {
-                for (int k = 0; k < 2; k++) {
-                    int t = query + j * 8 + column + k;
-                    int least = t < a.n_tokens
-                                    ? first_key(a.starts, a.window, t)
-                                    : a.n_tokens;
+                int2 least = *(const int2 *)(firsts + j * 8);
 
-                    if (row > t || row < least) {
-                        s[j * 4 + k] = 0;
-                    }
-                    if (row + 8 > t || row + 8 < least) {
-                        s[j * 4 + 2 + k] = 0;
-                    }
+#pragma unroll
+                for (int i = j * 4; i < j * 4 + 4; i++) {
+                    int key_row = row + i / 2 % 2 * 8;
+                    bool is_seen = (key_row <= query + j * 8 + column + i % 2) &
+                                   (key_row >= (i % 2 ? least.y : least.x));
+
+                    s[i] = is_seen ? s[i] : 0.0f;
                 }
             }
         }
         to_left(s, left);
-        products_wait<0>();
         products_begin();
-        tile_product<1>(dv, left, stage + TILE_BYTES, true);
+        tile_product<1, 1>(dv, left, stage + TILE_BYTES);
         products_end();
+        products_wait<1>(); /* for dp */
 #pragma unroll
         for (int j = 0; j < TILE / 8; j++) {
-            float2 delta = *(const float2 *)(numbers + TILE + j * 8 + column);
+            float2 delta = *(const float2 *)(numbers + TILE + j * 8);
 
+#pragma unroll
             for (int i = j * 4; i < j * 4 + 4; i++) {
                 s[i] *= dp[i] - (i % 2 ? delta.y : delta.x);
             }
         }
-        products_wait<0>();
-        to_left(s, left);
+        to_left(s, ds_left);
         products_begin();
-        tile_product<1>(dk, left, stage, true);
+        tile_product<1, 1>(dk, ds_left, stage);
         products_end();
         products_wait<0>();
     }
@@ -333,8 +349,13 @@ void cuda__flash_back(struct cuda_ops *c, const struct cuda_attention *a,
     unsigned n_tiles = cuda_blocks(a->n_tokens, TILE);
     struct back_args b = {*a, dout, out, lse, deltas, dqkv};
 
+    cuda__note(c,
+               cudaFuncSetAttribute(flash_keys,
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    STAGES * KEYS_STAGE),
+               "attention_back");
     flash_queries<<<dim3(a->n_heads, n_tiles), GROUP_THREADS,
-                    STAGES * 2 * TILE_BYTES, c->stream>>>(b);
+                    STAGES * STAGE_BYTES, c->stream>>>(b);
     flash_keys<<<dim3(a->n_kv_heads, n_tiles), GROUP_THREADS,
                  STAGES * KEYS_STAGE, c->stream>>>(b);
     cuda__launched(c, "attention_back");

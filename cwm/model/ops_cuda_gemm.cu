@@ -115,8 +115,8 @@ static void choose_fastest(struct cuda_ops *c, struct cuda_plan *p,
     if (cudaEventCreate(&begin) == cudaSuccess &&
         cudaEventCreate(&end) == cudaSuccess) {
         for (int i = 0; i < n; i++) {
-            float ms = try_algorithm(c, p, g, scratch, &offers[i].algo, begin,
-                                     end);
+            float ms =
+                try_algorithm(c, p, g, scratch, &offers[i].algo, begin, end);
 
             if (ms >= 0 && (best < 0 || ms < best)) {
                 best = ms;
@@ -159,23 +159,19 @@ static int ask_offers(struct cuda_ops *c, const struct cuda_plan *p,
              sizeof workspace},
             {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
              sizeof reductions},
-            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &all,
-             sizeof all},
-            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &all,
-             sizeof all},
-            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &all,
-             sizeof all},
-            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &all,
-             sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &all, sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &all, sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &all, sizeof all},
+            {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &all, sizeof all},
         };
 
         for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
             cublasLtMatmulPreferenceSetAttribute(
                 wish, wishes[i].name, wishes[i].value, wishes[i].n_bytes);
         }
-        status = cublasLtMatmulAlgoGetHeuristic(c->lt, p->product, p->a, p->b,
-                                                p->d, p->d, wish, N_OFFERS,
-                                                offers, &n);
+        status =
+            cublasLtMatmulAlgoGetHeuristic(c->lt, p->product, p->a, p->b, p->d,
+                                           p->d, wish, N_OFFERS, offers, &n);
         cublasLtMatmulPreferenceDestroy(wish);
     }
     cuda__note_product(c,
@@ -198,11 +194,15 @@ static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
     cublasStatus_t status;
     int n;
 
-    *p = (struct cuda_plan){.kind = g->kind, .m = g->m, .n = g->n, .k = g->k,
-                            .ldd = g->ldd, .is_f32_out = g->is_f32_out,
+    *p = (struct cuda_plan){.kind = g->kind,
+                            .m = g->m,
+                            .n = g->n,
+                            .k = g->k,
+                            .ldd = g->ldd,
+                            .is_f32_out = g->is_f32_out,
                             .alignment = alignment_of(g)};
-    status = cublasLtMatmulDescCreate(&p->product, CUBLAS_COMPUTE_32F,
-                                      CUDA_R_32F);
+    status =
+        cublasLtMatmulDescCreate(&p->product, CUBLAS_COMPUTE_32F, CUDA_R_32F);
     if (status == CUBLAS_STATUS_SUCCESS && a_turned) {
         status = cublasLtMatmulDescSetAttribute(
             p->product, CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned);
@@ -212,18 +212,18 @@ static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
             p->product, CUBLASLT_MATMUL_DESC_TRANSB, &turned, sizeof turned);
     }
     if (status == CUBLAS_STATUS_SUCCESS) {
-        status = cublasLtMatrixLayoutCreate(
-            &p->a, in, a_turned ? g->k : g->m, a_turned ? g->m : g->k,
-            (int64_t)(a_turned ? g->k : g->m));
+        status = cublasLtMatrixLayoutCreate(&p->a, in, a_turned ? g->k : g->m,
+                                            a_turned ? g->m : g->k,
+                                            (int64_t)(a_turned ? g->k : g->m));
     }
     if (status == CUBLAS_STATUS_SUCCESS) {
-        status = cublasLtMatrixLayoutCreate(
-            &p->b, in, b_turned ? g->n : g->k, b_turned ? g->k : g->n,
-            (int64_t)(b_turned ? g->n : g->k));
+        status = cublasLtMatrixLayoutCreate(&p->b, in, b_turned ? g->n : g->k,
+                                            b_turned ? g->k : g->n,
+                                            (int64_t)(b_turned ? g->n : g->k));
     }
     if (status == CUBLAS_STATUS_SUCCESS) {
-        status = cublasLtMatrixLayoutCreate(&p->d, out, g->m, g->n,
-                                            (int64_t)g->ldd);
+        status =
+            cublasLtMatrixLayoutCreate(&p->d, out, g->m, g->n, (int64_t)g->ldd);
     }
     cuda__note_product(c, status, "planning a product");
     n = status == CUBLAS_STATUS_SUCCESS ? ask_offers(c, p, g, offers) : 0;
@@ -246,8 +246,7 @@ static struct cuda_plan *plan_find(struct cuda_ops *c, const struct gemm *g)
         p = &c->plans[i];
         if (p->kind == g->kind && p->m == g->m && p->n == g->n &&
             p->k == g->k && p->ldd == g->ldd &&
-            p->is_f32_out == g->is_f32_out &&
-            p->alignment == alignment_of(g)) {
+            p->is_f32_out == g->is_f32_out && p->alignment == alignment_of(g)) {
             return p;
         }
     }

@@ -9,7 +9,10 @@
  */
 #include "cwm/model/ops_cuda.cuh"
 
-enum { THREADS = 256, WARPS = THREADS / CUDA_WARP, N_PARTS = 1024 };
+enum { THREADS = 256, WARPS = THREADS / CUDA_WARP };
+
+/* Of c->sums: parts of a sum, then what it comes to, and what is kept. */
+enum { N_PARTS = 1024, TOTAL = N_PARTS, LOSS, NORM, SCALE };
 
 static const float fixed_one = 1125899906842624.0f; /* 2^50 */
 
@@ -106,8 +109,8 @@ static __global__ void __launch_bounds__(THREADS)
         return;
     }
     for (int i = threadIdx.x; i < n_words; i += THREADS) {
-        put(to + i, __expf(get(row[i]) - largest) * scale -
-                        (i == target ? weight : 0));
+        put(to + i,
+            __expf(get(row[i]) - largest) * scale - (i == target ? weight : 0));
     }
 }
 
@@ -122,9 +125,9 @@ static void cuda_cross_entropy(struct ops *o, const float *logits, size_t n,
         cross_entropy<<<n, THREADS, 0, c->stream>>>(
             logits, (int)n_words, targets, weights, losses, (float *)dlogits);
     } else {
-        cross_entropy<<<n, THREADS, 0, c->stream>>>(
-            logits, (int)n_words, targets, weights, losses,
-            (__nv_bfloat16 *)dlogits);
+        cross_entropy<<<n, THREADS, 0, c->stream>>>(logits, (int)n_words,
+                                                    targets, weights, losses,
+                                                    (__nv_bfloat16 *)dlogits);
     }
     cuda__launched(c, "cross_entropy");
 }
@@ -351,11 +354,69 @@ static double cuda_sum_squares(struct ops *o, const float *x, size_t n)
     double sum = 0;
 
     part_squares<<<N_PARTS, THREADS, 0, c->stream>>>(x, n, c->sums);
-    add_sums<<<1, THREADS, 0, c->stream>>>(c->sums, N_PARTS,
-                                           c->sums + N_PARTS);
+    add_sums<<<1, THREADS, 0, c->stream>>>(c->sums, N_PARTS, c->sums + TOTAL);
     cuda__launched(c, "sum_squares");
-    o->read(o, &sum, c->sums + N_PARTS, sizeof sum);
+    o->read(o, &sum, c->sums + TOTAL, sizeof sum);
     return sum;
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    add_losses(const float *losses, size_t n, double *sums)
+{
+    double sum = 0;
+
+    for (size_t i = threadIdx.x; i < n; i += THREADS) {
+        sum += (double)losses[i];
+    }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) {
+        sums[LOSS] += sum;
+    }
+}
+
+static void cuda_keep_loss(struct ops *o, const float *losses, size_t n)
+{
+    struct cuda_ops *c = cuda_of(o);
+
+    add_losses<<<1, THREADS, 0, c->stream>>>(losses, n, c->sums);
+    cuda__launched(c, "keep_loss");
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    find_scale(double *sums, float most)
+{
+    double sum = 0;
+
+    for (int i = threadIdx.x; i < N_PARTS; i += THREADS) {
+        sum += sums[i];
+    }
+    sum = sqrt(block_sum(sum));
+    if (threadIdx.x == 0) {
+        sums[NORM] = sum;
+        sums[SCALE] = !isfinite(sum) || !isfinite(sums[LOSS]) ? NAN
+                      : most > 0 && sum > (double)most ? (double)most / sum
+                                                       : 1.0;
+    }
+}
+
+static void cuda_clip(struct ops *o, const float *grad, size_t n, float most)
+{
+    struct cuda_ops *c = cuda_of(o);
+
+    part_squares<<<N_PARTS, THREADS, 0, c->stream>>>(grad, n, c->sums);
+    find_scale<<<1, THREADS, 0, c->stream>>>(c->sums, most);
+    cuda__launched(c, "clip");
+}
+
+static void cuda_kept(struct ops *o, double *ret_loss, double *ret_norm)
+{
+    struct cuda_ops *c = cuda_of(o);
+    double both[2] = {0, 0};
+
+    o->read(o, both, c->sums + LOSS, sizeof both);
+    o->zero(o, c->sums + LOSS, sizeof *both);
+    *ret_loss = both[0];
+    *ret_norm = both[1];
 }
 
 static __device__ inline void adamw_one(const struct ops_adamw &a, float *w,
@@ -372,10 +433,16 @@ static __device__ inline void adamw_one(const struct ops_adamw &a, float *w,
 template <typename T>
 static __global__ void adamw(struct ops_adamw a, float *w, const float *grad,
                              float *m, float *v, size_t n, T *copy,
-                             bool is_aligned)
+                             bool is_aligned, const double *scale)
 {
     size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 4;
 
+    if (a.is_clipped) {
+        a.grad_scale = (float)*scale;
+        if (!isfinite(a.grad_scale)) {
+            return;
+        }
+    }
     if (is_aligned && i + 4 <= n) {
         float4 w4 = get4(w + i);
         float4 g4 = get4(grad + i);
@@ -414,11 +481,12 @@ static void cuda_adamw(struct ops *o, const struct ops_adamw *a, float *w,
                        15) == 0;
 
     if (o->type == OPS_F32) {
-        adamw<<<blocks, THREADS, 0, c->stream>>>(*a, w, grad, m, v, n,
-                                                 (float *)copy, is_aligned);
-    } else {
         adamw<<<blocks, THREADS, 0, c->stream>>>(
-            *a, w, grad, m, v, n, (__nv_bfloat16 *)copy, is_aligned);
+            *a, w, grad, m, v, n, (float *)copy, is_aligned, c->sums + SCALE);
+    } else {
+        adamw<<<blocks, THREADS, 0, c->stream>>>(*a, w, grad, m, v, n,
+                                                 (__nv_bfloat16 *)copy,
+                                                 is_aligned, c->sums + SCALE);
     }
     cuda__launched(c, "adamw");
 }
@@ -431,5 +499,8 @@ void cuda__set_loss(struct ops *o)
     o->greedy = cuda_greedy;
     o->embed_back = cuda_embed_back;
     o->sum_squares = cuda_sum_squares;
+    o->keep_loss = cuda_keep_loss;
+    o->clip = cuda_clip;
+    o->kept = cuda_kept;
     o->adamw = cuda_adamw;
 }

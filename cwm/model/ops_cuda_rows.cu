@@ -58,8 +58,8 @@ static void cuda_to_f32(struct ops *o, const void *x, size_t n, float *out)
  */
 
 template <typename T>
-static __global__ void embed(const uint32_t *ids, const T *table, int n_channels,
-                             float *out)
+static __global__ void embed(const uint32_t *ids, const T *table,
+                             int n_channels, float *out)
 {
     const T *from = table + (size_t)ids[blockIdx.x] * n_channels;
     float *to = out + (size_t)blockIdx.x * n_channels;
@@ -87,8 +87,7 @@ static void cuda_embed(struct ops *o, const uint32_t *ids, size_t n,
 /* ---- norms ----------------------------------------------------------------
  */
 
-template <typename T>
-struct norm_args {
+template <typename T> struct norm_args {
     const float *x; /* [N,C] */
     const T *y;     /* [N,C], or NULL */
     int n_rows, n_channels;
@@ -213,9 +212,9 @@ static void cuda_add_norm(struct ops *o, const float *x, const void *y,
                           float eps, float *sum, void *out, float *scales)
 {
     if (o->type == OPS_F32) {
-        launch_add_norm<float>(cuda_of(o), {x, (const float *)y, (int)n,
-                                            (int)n_channels, weight, eps, sum,
-                                            (float *)out, scales});
+        launch_add_norm<float>(cuda_of(o),
+                               {x, (const float *)y, (int)n, (int)n_channels,
+                                weight, eps, sum, (float *)out, scales});
     } else {
         launch_add_norm<__nv_bfloat16>(
             cuda_of(o), {x, (const __nv_bfloat16 *)y, (int)n, (int)n_channels,
@@ -226,8 +225,7 @@ static void cuda_add_norm(struct ops *o, const float *x, const void *y,
 /* ---- norms, backward ------------------------------------------------------
  */
 
-template <typename T>
-struct norm_back_args {
+template <typename T> struct norm_back_args {
     const T *dout;       /* [N,C] */
     const float *x;      /* [N,C] */
     const float *scales; /* [N] */
@@ -307,8 +305,7 @@ static __global__ void __launch_bounds__(THREADS) norm_back(norm_back_args<T> a)
 }
 
 /* Any width: the weight's gradient in memory, a row of it for each block. */
-template <typename T>
-static __global__ void norm_back_any(norm_back_args<T> a)
+template <typename T> static __global__ void norm_back_any(norm_back_args<T> a)
 {
     __shared__ float shared_sum[WARPS];
     float *dw = a.partials + (size_t)blockIdx.x * a.n_channels;
@@ -349,15 +346,24 @@ static __global__ void norm_back_any(norm_back_args<T> a)
     }
 }
 
-static __global__ void add_partials(const float *partials, int n_parts,
-                                    int n_channels, float *to)
+/* A block has 32 channels; its warps take parts in turn. */
+static __global__ void __launch_bounds__(THREADS)
+    add_partials(const float *partials, int n_parts, int n_channels, float *to)
 {
-    int i = blockIdx.x * CUDA_WARP + threadIdx.x;
+    __shared__ float sums[WARPS][CUDA_WARP];
+    int lane = threadIdx.x % CUDA_WARP;
+    int warp = threadIdx.x / CUDA_WARP;
+    int i = blockIdx.x * CUDA_WARP + lane;
     float sum = 0;
 
-    if (i < n_channels) {
-        for (int p = 0; p < n_parts; p++) {
-            sum += partials[(size_t)p * n_channels + i];
+    for (int p = warp; i < n_channels && p < n_parts; p += WARPS) {
+        sum += partials[(size_t)p * n_channels + i];
+    }
+    sums[warp][lane] = sum;
+    __syncthreads();
+    if (warp == 0 && i < n_channels) {
+        for (int w = 1; w < WARPS; w++) {
+            sum += sums[w][lane];
         }
         to[i] += sum;
     }
@@ -405,7 +411,7 @@ static void launch_norm_back(struct cuda_ops *c, const norm_back_args<T> &a,
         norm_back_any<T><<<n, THREADS, 0, s>>>(a);
     }
     cuda__launched(c, "norm_back");
-    add_partials<<<cuda_blocks(a.n_channels, CUDA_WARP), CUDA_WARP, 0, s>>>(
+    add_partials<<<cuda_blocks(a.n_channels, CUDA_WARP), THREADS, 0, s>>>(
         a.partials, n, a.n_channels, dweight);
     cuda__launched(c, "norm_back");
 }
@@ -427,11 +433,11 @@ static void cuda_norm_back(struct ops *o, const void *dout, const float *x,
                                  c->partials},
                                 dweight);
     } else {
-        launch_norm_back<__nv_bfloat16>(
-            c,
-            {(const __nv_bfloat16 *)dout, x, scales, (int)n, (int)n_channels,
-             weight, dx, (__nv_bfloat16 *)copy, c->partials},
-            dweight);
+        launch_norm_back<__nv_bfloat16>(c,
+                                        {(const __nv_bfloat16 *)dout, x, scales,
+                                         (int)n, (int)n_channels, weight, dx,
+                                         (__nv_bfloat16 *)copy, c->partials},
+                                        dweight);
     }
 }
 
@@ -514,9 +520,9 @@ static void launch_rope(struct cuda_ops *c, T *qkv, size_t n,
     float sign = back ? -1.0f : 1.0f;
 
     if (half % 4 == 0) {
-        rope<T, 4><<<cuda_blocks(n_pairs / 4, THREADS), THREADS, 0,
-                     c->stream>>>(qkv, n_pairs / 4, n_turned, n_row, half,
-                                  turns, sign);
+        rope<T, 4>
+            <<<cuda_blocks(n_pairs / 4, THREADS), THREADS, 0, c->stream>>>(
+                qkv, n_pairs / 4, n_turned, n_row, half, turns, sign);
     } else {
         rope<T, 1><<<cuda_blocks(n_pairs, THREADS), THREADS, 0, c->stream>>>(
             qkv, n_pairs, n_turned, n_row, half, turns, sign);

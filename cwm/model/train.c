@@ -83,14 +83,16 @@ enum cwm_rc trainer_new(const struct train_settings *settings,
         tr->settings = *settings;
         tr->t = t;
         tr->data = data;
-        tr->ids = cwm_calloc(settings->n_accumulate, n * sizeof *tr->ids);
-        tr->targets =
-            cwm_calloc(settings->n_accumulate, n * sizeof *tr->targets);
-        tr->starts = cwm_calloc(settings->n_accumulate, n * sizeof *tr->starts);
-        tr->positions =
-            cwm_calloc(settings->n_accumulate, n * sizeof *tr->positions);
-        tr->weights =
-            cwm_calloc(settings->n_accumulate, n * sizeof *tr->weights);
+        tr->ids =
+            cwm_calloc(2 * (size_t)settings->n_accumulate, n * sizeof *tr->ids);
+        tr->targets = cwm_calloc(2 * (size_t)settings->n_accumulate,
+                                 n * sizeof *tr->targets);
+        tr->starts = cwm_calloc(2 * (size_t)settings->n_accumulate,
+                                n * sizeof *tr->starts);
+        tr->positions = cwm_calloc(2 * (size_t)settings->n_accumulate,
+                                   n * sizeof *tr->positions);
+        tr->weights = cwm_calloc(2 * (size_t)settings->n_accumulate,
+                                 n * sizeof *tr->weights);
     }
     if (!tr || !tr->ids || !tr->targets || !tr->starts || !tr->positions ||
         !tr->weights) {
@@ -114,24 +116,41 @@ void trainer_free(struct trainer *tr)
     cwm_free(tr);
 }
 
+void trainer_tell(const struct trainer *tr, struct loader_position *ret)
+{
+    if (tr->has_next) {
+        *ret = tr->next_at;
+    } else {
+        tr->data->tell(tr->data->ctx, ret);
+    }
+}
+
 /* ---- batches --------------------------------------------------------------
  */
 
+/* Of one set, all batches of a step. */
+static size_t set_tokens(const struct trainer *tr)
+{
+    return (size_t)tr->settings.n_rows * tr->settings.row_tokens *
+           tr->settings.n_accumulate;
+}
+
 /* Copied, since the loader takes its back; starts become rows of the batch. */
-static struct transformer_batch take_batch(struct trainer *tr, size_t number,
+static struct transformer_batch take_batch(struct trainer *tr, size_t set,
+                                           size_t number,
                                            const struct loader_batch *b)
 {
     size_t t_row = tr->settings.row_tokens;
     size_t n = tr->settings.n_rows * t_row;
-    size_t at = number * n;
+    size_t at = set * set_tokens(tr) + number * n;
+    size_t row = 0;
     size_t i;
 
     memcpy(tr->ids + at, b->ids, n * sizeof *tr->ids);
     memcpy(tr->targets + at, b->targets, n * sizeof *tr->targets);
     memcpy(tr->weights + at, b->weights, n * sizeof *tr->weights);
     for (i = 0; i < n; i++) {
-        size_t row = i / t_row * t_row;
-
+        row += i == row + t_row ? t_row : 0;
         tr->starts[at + i] = (uint32_t)row + b->starts[i];
         tr->positions[at + i] = (uint32_t)(i - row) - b->starts[i];
     }
@@ -155,11 +174,11 @@ static double sum_of(const float *x, size_t n)
 }
 
 /* All batches of a step; their weights sum up to 1 then. */
-static enum cwm_rc take_batches(struct trainer *tr, struct train_report *r,
-                                struct cwm_err *err)
+static enum cwm_rc take_batches(struct trainer *tr, size_t set,
+                                struct train_report *r, struct cwm_err *err)
 {
-    size_t n = (size_t)tr->settings.n_rows * tr->settings.row_tokens;
-    size_t n_all = n * tr->settings.n_accumulate;
+    size_t n_all = set_tokens(tr);
+    float *weights = tr->weights + set * n_all;
     double sum;
     uint32_t a;
     size_t i;
@@ -175,14 +194,14 @@ static enum cwm_rc take_batches(struct trainer *tr, struct train_report *r,
         if (!more) {
             return CWM_FAIL(err, CWM_USAGE, "there are no more batches");
         }
-        take_batch(tr, a, &b);
+        take_batch(tr, set, a, &b);
         r->n_tokens += b.n_tokens;
         r->n_targets += b.n_targets;
         r->epoch = b.epoch;
     }
-    sum = sum_of(tr->weights, n_all);
+    sum = sum_of(weights, n_all);
     for (i = 0; sum > 0 && i < n_all; i++) {
-        tr->weights[i] = (float)((double)tr->weights[i] / sum);
+        weights[i] = (float)((double)weights[i] / sum);
     }
     return CWM_OK;
 }
@@ -190,28 +209,33 @@ static enum cwm_rc take_batches(struct trainer *tr, struct train_report *r,
 /* ---- a step ---------------------------------------------------------------
  */
 
+/* ret_loss NULL: the table keeps it, and nothing waits. */
 static enum cwm_rc learn(struct trainer *tr, double *ret_loss,
                          struct cwm_err *err)
 {
     size_t n = (size_t)tr->settings.n_rows * tr->settings.row_tokens;
+    size_t begin = tr->set * set_tokens(tr);
     uint32_t a;
 
-    *ret_loss = 0;
     transformer_forget_gradients(tr->t);
     for (a = 0; a < tr->settings.n_accumulate; a++) {
+        size_t at = begin + a * n;
         const struct transformer_batch b = {.n_tokens = n,
-                                            .ids = tr->ids + a * n,
-                                            .targets = tr->targets + a * n,
-                                            .weights = tr->weights + a * n,
-                                            .starts = tr->starts + a * n,
-                                            .positions = tr->positions + a * n};
+                                            .ids = tr->ids + at,
+                                            .targets = tr->targets + at,
+                                            .weights = tr->weights + at,
+                                            .starts = tr->starts + at,
+                                            .positions = tr->positions + at};
         double loss = 0;
-        enum cwm_rc rc = transformer_learn(tr->t, &b, &loss, err);
+        enum cwm_rc rc =
+            transformer_learn(tr->t, &b, ret_loss ? &loss : NULL, err);
 
         if (rc != CWM_OK) {
             return rc;
         }
-        *ret_loss += loss;
+        if (ret_loss) {
+            *ret_loss += loss;
+        }
     }
     return CWM_OK;
 }
@@ -232,7 +256,8 @@ static enum cwm_rc check_finite(const struct trainer *tr,
         tr->last_norm, r->rate);
 }
 
-static void update(struct trainer *tr, double rate, double norm)
+static void update(struct trainer *tr, double rate, double norm,
+                   bool is_clipped)
 {
     const struct train_settings *s = &tr->settings;
     double n = (double)(tr->step + 1);
@@ -246,36 +271,97 @@ static void update(struct trainer *tr, double rate, double norm)
         .correct2 = (float)(1.0 / (1.0 - pow(s->beta2, n))),
         .grad_scale =
             s->clip > 0 && norm > s->clip ? (float)(s->clip / norm) : 1.0f,
+        .is_clipped = is_clipped,
     };
 
     transformer_update(tr->t, &a);
 }
 
+/* This step's batches: those that were taken ahead, or from the data. */
+static enum cwm_rc find_batches(struct trainer *tr, struct train_report *r,
+                                struct cwm_err *err)
+{
+    if (!tr->has_next) {
+        return take_batches(tr, tr->set, r, err);
+    }
+    r->n_tokens = tr->next.n_tokens;
+    r->n_targets = tr->next.n_targets;
+    r->epoch = tr->next.epoch;
+    tr->set = !tr->set;
+    tr->has_next = false;
+    return CWM_OK;
+}
+
+/* While the device works.  What goes wrong here will do so again, and be told,
+ * when the batches are needed. */
+static void take_ahead(struct trainer *tr)
+{
+    const struct train_data *data = tr->data;
+
+    if (tr->step + 1 >= tr->settings.n_steps) {
+        return;
+    }
+    tr->next = (struct train_report){.step = 0};
+    data->tell(data->ctx, &tr->next_at);
+    tr->has_next = take_batches(tr, !tr->set, &tr->next, NULL) == CWM_OK;
+    if (!tr->has_next) {
+        data->seek(data->ctx, &tr->next_at, NULL);
+    }
+}
+
+/* The host only waits at the end, when it has the next step's batches. */
+static enum cwm_rc step_ahead(struct trainer *tr, struct train_report *r,
+                              struct cwm_err *err)
+{
+    struct ops *o = tr->t->o;
+    enum cwm_rc rc = learn(tr, NULL, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    o->clip(o, tr->t->gradients, tr->t->n_values, (float)tr->settings.clip);
+    update(tr, r->rate, 0, true);
+    take_ahead(tr);
+    o->kept(o, &r->loss, &r->norm);
+    rc = o->check(o, err);
+    return rc == CWM_OK ? check_finite(tr, r, err) : rc;
+}
+
+static enum cwm_rc step_by_step(struct trainer *tr, struct train_report *r,
+                                struct cwm_err *err)
+{
+    enum cwm_rc rc = learn(tr, &r->loss, err);
+
+    if (rc == CWM_OK) {
+        r->norm = transformer_gradient_norm(tr->t);
+        rc = check_finite(tr, r, err);
+    }
+    if (rc == CWM_OK) {
+        update(tr, r->rate, r->norm, false);
+    }
+    return rc;
+}
+
 enum cwm_rc trainer_step(struct trainer *tr, struct train_report *ret_report,
                          struct cwm_err *err)
 {
+    struct ops *o = tr->t->o;
     struct train_report r = {.step = tr->step + 1,
                              .rate = train_rate(&tr->settings, tr->step)};
-    enum cwm_rc rc = take_batches(tr, &r, err);
+    enum cwm_rc rc = find_batches(tr, &r, err);
 
     if (rc == CWM_OK) {
-        rc = learn(tr, &r.loss, err);
+        rc = o->kept ? step_ahead(tr, &r, err) : step_by_step(tr, &r, err);
     }
     if (rc != CWM_OK) {
         return rc;
     }
-    r.norm = transformer_gradient_norm(tr->t);
-    rc = check_finite(tr, &r, err);
-    if (rc != CWM_OK) {
-        return rc;
-    }
-    update(tr, r.rate, r.norm);
     tr->step++;
     tr->n_tokens += r.n_tokens;
     tr->last_loss = r.loss;
     tr->last_norm = r.norm;
     *ret_report = r;
-    return tr->t->o->check(tr->t->o, err);
+    return o->check(o, err);
 }
 
 /* ---- judging --------------------------------------------------------------
@@ -303,7 +389,7 @@ enum cwm_rc trainer_judge(struct trainer *tr, const struct train_data *data,
             }
             break;
         }
-        batch = take_batch(tr, 0, &b);
+        batch = take_batch(tr, tr->set, 0, &b);
         rc = transformer_forward(tr->t, &batch, &loss, err);
         if (rc != CWM_OK) {
             return rc;

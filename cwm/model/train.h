@@ -66,8 +66,13 @@ struct trainer {
     uint64_t step;                 /* steps that are done */
     uint64_t n_tokens;             /* seen so far, without padding */
     double last_loss, last_norm;   /* of the step before; 0 at first */
-    uint32_t *ids, *targets, *starts, *positions; /* owned; [n_accumulate*N] */
-    float *weights;                               /* owned; the same */
+    /* owned; [2,n_accumulate*N]: of this step and of the next */
+    uint32_t *ids, *targets, *starts, *positions;
+    float *weights;
+    size_t set;                     /* which of the two is this step's */
+    bool has_next;                  /* the other one is taken already */
+    struct train_report next;       /* what is in it */
+    struct loader_position next_at; /* where it began */
 };
 
 /* Fails: CWM_USAGE (settings that cannot be), CWM_NOMEM. */
@@ -75,6 +80,10 @@ enum cwm_rc trainer_new(const struct train_settings *settings,
                         struct transformer *t, const struct train_data *data,
                         struct trainer **ret_trainer, struct cwm_err *err);
 void trainer_free(struct trainer *tr); /* NULL is fine */
+
+/* Where the data of the next step begins: a device works while its batches are
+ * taken, so the data itself may be further. */
+void trainer_tell(const struct trainer *tr, struct loader_position *ret);
 
 /* The rate of step number `step`, from 0. */
 double train_rate(const struct train_settings *s, uint64_t step);

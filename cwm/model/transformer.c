@@ -263,6 +263,10 @@ enum cwm_rc transformer_learn(struct transformer *t,
     body_forward(t, n);
     head_learn(t, n);
     body_back(t, n);
+    if (!ret_loss) {
+        t->o->keep_loss(t->o, t->losses, n);
+        return CWM_OK;
+    }
     t->o->read(t->o, t->host_losses, t->losses, n * sizeof *t->losses);
     for (i = 0; i < n; i++) {
         loss += (double)t->host_losses[i];
@@ -346,21 +350,34 @@ static void matrices_changed(struct transformer *t)
     o->matrix_changed(o, &t->output_matrix, true);
 }
 
+/* Tensors from number i on that decay alike lie one behind the other, but for
+ * padding, which is zero and stays so: they are one range.  Its values. */
+static size_t range_from(const struct transformer *t, size_t *i)
+{
+    const struct transformer_tensor *first = &t->tensors[*i];
+    const struct transformer_tensor *last = first;
+
+    while (++*i < t->n_tensors &&
+           (t->tensors[*i].n_rows > 0) == (first->n_rows > 0)) {
+        last = &t->tensors[*i];
+    }
+    return last->offset - first->offset +
+           (last->n_rows ? last->n_rows : 1) * last->n_columns;
+}
+
 void transformer_update(struct transformer *t, const struct ops_adamw *adamw)
 {
     struct ops *o = t->o;
     bool has_copy = t->copy != t->weights;
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; i < t->n_tensors; i++) {
-        const struct transformer_tensor *tensor = &t->tensors[i];
-        size_t from = tensor->offset;
-        size_t n = (tensor->n_rows ? tensor->n_rows : 1) * tensor->n_columns;
+    while (i < t->n_tensors) {
+        size_t from = t->tensors[i].offset;
         struct ops_adamw a = *adamw;
 
-        a.decay = tensor->n_rows ? a.decay : 0;
+        a.decay = t->tensors[i].n_rows ? a.decay : 0;
         o->adamw(o, &a, t->weights + from, t->gradients + from,
-                 t->moments1 + from, t->moments2 + from, n,
+                 t->moments1 + from, t->moments2 + from, range_from(t, &i),
                  has_copy ? at(t, t->copy, from) : NULL);
     }
     matrices_changed(t);

@@ -140,8 +140,9 @@ void transformer_changed(struct transformer *t);
 
 /*
  * The sum of weights * losses of the batch.  forward() alone is for judging;
- * learn() adds to the gradients, too.  Fails: CWM_USAGE (too many tokens, an
- * id out of range), CWM_NOMEM.
+ * learn() adds to the gradients, too; with ret_loss NULL, where the table has
+ * keep_loss(), it does not wait, and the table keeps the loss.  Fails:
+ * CWM_USAGE (too many tokens, an id out of range), CWM_NOMEM.
  */
 enum cwm_rc transformer_forward(struct transformer *t,
                                 const struct transformer_batch *batch,

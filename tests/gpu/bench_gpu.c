@@ -5,11 +5,11 @@
  *
  * train: the shapes and batches of docs/benchmarks.md: vocabulary 8,192, rows
  * of 2,048 tokens, a window of 512 in three of four layers.  Whole steps are
- * timed (batch written, forward, backward, length of the gradients, AdamW),
- * the weights in fp32, products in bf16.  The share of peak counts what the
- * model needs (6 operations a weight of a product, and attention by the keys
- * that are seen), not what is computed, over 790 Top/s, which large products
- * of random bf16 numbers reach on an H200.
+ * timed as `cwm train` does them (batch taken and written, forward, backward,
+ * length of the gradients, AdamW), the weights in fp32, products in bf16.  The
+ * share of peak counts what the model needs (6 operations a weight of a
+ * product, and attention by the keys that are seen), not what is computed, over
+ * 790 Top/s, which large products of random bf16 numbers reach on an H200.
  *
  * decode: batch 256, prompts of 512 tokens, greedy.
  *
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cwm/model/transformer.h"
+#include "cwm/model/train.h"
 #include "tests/gpu/gpu_test.h"
 
 enum { ROW_TOKENS = 2048, WINDOW = 512, VOCABULARY = 8192, WARM_STEPS = 3 };
@@ -68,7 +68,8 @@ static struct model_config config_of(const struct shape *s)
 /* Of a step, for each token. */
 static double operations(const struct model_config *c, size_t n_parameters)
 {
-    double n = 6.0 * (double)(n_parameters - (size_t)c->vocab_size * c->d_model);
+    double n =
+        6.0 * (double)(n_parameters - (size_t)c->vocab_size * c->d_model);
     uint32_t i;
 
     for (i = 0; i < c->n_layers; i++) {
@@ -81,89 +82,110 @@ static double operations(const struct model_config *c, size_t n_parameters)
     return n;
 }
 
-struct arrays {
-    uint32_t *ids, *targets, *starts, *positions;
+/* The same batch again and again, as a loader gives it. */
+struct source {
+    uint32_t *ids, *targets, *starts;
     float *weights;
+    size_t n;
 };
 
-static struct arrays make_arrays(size_t n)
+static enum cwm_rc source_next(void *ctx, struct loader_batch *ret,
+                               bool *ret_more, struct cwm_err *err)
 {
-    struct arrays a = {must_have(malloc(n * 4)), must_have(malloc(n * 4)),
-                       must_have(malloc(n * 4)), must_have(malloc(n * 4)),
-                       must_have(malloc(n * 4))};
+    const struct source *s = ctx;
+
+    (void)err;
+    *ret = (struct loader_batch){.ids = s->ids,
+                                 .targets = s->targets,
+                                 .weights = s->weights,
+                                 .starts = s->starts,
+                                 .n_tokens = s->n,
+                                 .n_targets = s->n};
+    *ret_more = true;
+    return CWM_OK;
+}
+
+static void source_tell(void *ctx, struct loader_position *ret)
+{
+    (void)ctx;
+    *ret = (struct loader_position){.epoch = 0};
+}
+
+static enum cwm_rc source_seek(void *ctx, const struct loader_position *to,
+                               struct cwm_err *err)
+{
+    (void)ctx, (void)to, (void)err;
+    return CWM_OK;
+}
+
+static struct source source_new(size_t n)
+{
+    struct source s = {must_have(malloc(n * 4)), must_have(malloc(n * 4)),
+                       must_have(calloc(n, 4)), must_have(malloc(n * 4)), n};
     uint64_t z = 1;
     size_t i;
 
     for (i = 0; i < n; i++) {
         z = z * 6364136223846793005u + 1442695040888963407u;
-        a.ids[i] = (uint32_t)(z >> 40) % VOCABULARY;
-        a.targets[i] = (a.ids[i] * 5 + 1) % VOCABULARY;
-        a.starts[i] = (uint32_t)(i / ROW_TOKENS * ROW_TOKENS);
-        a.positions[i] = (uint32_t)(i % ROW_TOKENS);
-        a.weights[i] = 1.0f / (float)n;
+        s.ids[i] = (uint32_t)(z >> 40) % VOCABULARY;
+        s.targets[i] = (s.ids[i] * 5 + 1) % VOCABULARY;
+        s.weights[i] = 1.0f;
     }
-    return a;
+    return s;
 }
 
-static int by_size(const void *a, const void *b)
+static void source_release(struct source *s)
 {
-    double d = *(const double *)a - *(const double *)b;
-
-    return (d > 0) - (d < 0);
+    free(s->ids);
+    free(s->targets);
+    free(s->starts);
+    free(s->weights);
 }
 
 static void train(const struct shape *s, int n_steps)
 {
     struct model_config c = config_of(s);
-    const struct ops_adamw adamw = {1e-4f, 0.9f, 0.95f, 1e-8f,
-                                    0.1f,  1.0f, 1.0f,  1.0f};
     size_t n = (size_t)s->rows * ROW_TOKENS;
-    struct arrays a = make_arrays(n);
-    struct transformer_batch batch = {n,         a.ids,    a.targets,
-                                      a.weights, a.starts, a.positions};
+    struct source source = source_new(n);
+    const struct train_data data = {&source, source_next, source_tell,
+                                    source_seek};
     struct ops *o = gpu_ops(OPS_BF16, false);
+    struct train_settings settings;
     struct transformer *t = NULL;
+    struct trainer *trainer = NULL;
+    struct train_report first = {0};
+    struct train_report last = {0};
     struct cwm_err err;
-    double *times = must_have(malloc((size_t)n_steps * sizeof *times));
-    double loss = 0;
-    double first_loss = 0;
+    double begin = 0;
     double rate;
     int i;
 
+    train_settings_default(&settings);
+    settings.n_rows = s->rows;
+    settings.row_tokens = ROW_TOKENS;
+    settings.rate = 1e-4;
     must(transformer_new(o, &c, n, &t, &err), &err);
     must(transformer_init(t, 1, &err), &err);
-    for (i = -WARM_STEPS; i < n_steps; i++) {
-        double begin = seconds();
-
-        transformer_forget_gradients(t);
-        must(transformer_learn(t, &batch, &loss, &err), &err);
-        transformer_gradient_norm(t);
-        transformer_update(t, &adamw);
-        must(o->check(o, &err), &err);
-        if (i == -WARM_STEPS) {
-            first_loss = loss;
+    must(trainer_new(&settings, t, &data, &trainer, &err), &err);
+    must(trainer_step(trainer, &first, &err), &err);
+    for (i = 1; i < WARM_STEPS + n_steps; i++) {
+        if (i == WARM_STEPS) {
+            begin = seconds();
         }
-        if (i >= 0) {
-            times[i] = seconds() - begin;
-        }
+        must(trainer_step(trainer, &last, &err), &err);
     }
-    qsort(times, (size_t)n_steps, sizeof *times, by_size);
-    rate = (double)n / times[n_steps / 2];
+    rate = (double)n * n_steps / (seconds() - begin);
     printf("{\"model\": \"%s\", \"rows\": %u, \"step_ms\": %.2f, "
-           "\"best_ms\": %.2f, \"tokens_per_s\": %.0f, \"share\": %.3f, "
-           "\"mbytes\": %zu, \"first_loss\": %.4f, \"last_loss\": %.4f}\n",
-           s->name, s->rows, times[n_steps / 2] * 1e3, times[0] * 1e3, rate,
+           "\"tokens_per_s\": %.0f, \"share\": %.3f, \"mbytes\": %zu, "
+           "\"first_loss\": %.4f, \"last_loss\": %.4f}\n",
+           s->name, s->rows, (double)n / rate * 1e3, rate,
            rate * operations(&c, transformer_n_parameters(t)) / peak,
-           t->n_bytes >> 20, first_loss, loss);
+           t->n_bytes >> 20, first.loss, last.loss);
     fflush(stdout);
+    trainer_free(trainer);
     transformer_free(t);
     ops_free(o);
-    free(times);
-    free(a.ids);
-    free(a.targets);
-    free(a.starts);
-    free(a.positions);
-    free(a.weights);
+    source_release(&source);
 }
 
 int main(int argc, char **argv)

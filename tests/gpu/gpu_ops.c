@@ -84,8 +84,8 @@ static void compare_within(const char *what, const struct both *b,
     float *w = must_have(malloc(b->n * 4 + 4));
     char name[96];
 
-    snprintf(name, sizeof name, "%s %s",
-             ref->type == OPS_F32 ? "fp32" : "bf16", what);
+    snprintf(name, sizeof name, "%s %s", ref->type == OPS_F32 ? "fp32" : "bf16",
+             what);
     gpu->read(gpu, got, b->gpu, n_bytes);
     if (b->is_typed) {
         ref->to_f32(ref, got, b->n, a);
@@ -360,8 +360,8 @@ static void test_cache(struct ops_heads h)
     enum { SEQS = 3, LEN = 150, PAGES = 5 };
     size_t n = SEQS * LEN;
     size_t n_row = h.n_heads + 2 * h.n_kv_heads;
-    size_t n_cache = (size_t)SEQS * PAGES * h.n_kv_heads * OPS_PAGE_TOKENS *
-                     h.d_head;
+    size_t n_cache =
+        (size_t)SEQS * PAGES * h.n_kv_heads * OPS_PAGE_TOKENS * h.d_head;
     struct both qkv = typed(n * n_row * h.d_head, 1, 2);
     struct both k = typed(n_cache, 2, 0);
     struct both v = typed(n_cache, 3, 0);
@@ -393,8 +393,7 @@ static void test_cache(struct ops_heads h)
         compare_within("cache_put", &k, 0);
         gpu->cache_attention(gpu, qkv.gpu, n, &h, &g, b_seqs.gpu,
                              b_positions.gpu, out.gpu);
-        ref->cache_attention(ref, qkv.ref, n, &h, &r, seqs, positions,
-                             out.ref);
+        ref->cache_attention(ref, qkv.ref, n, &h, &r, seqs, positions, out.ref);
         compare("cache_attention", &out);
     }
     drop(&qkv), drop(&k), drop(&v), drop(&out);
