@@ -11,8 +11,9 @@
  * - the rate of oneDNN's matrix products of the layers' shapes, and what a
  *   prompt of 512 tokens makes of it;
  * - 16 samples of that prompt at once against one.
- * Times are the best of several; each line has the ratio that counts.  On a
- * machine that others use, too, --cpu-time takes one thread and its own time.
+ * Times are the best of several.  Prints one JSON object a line, with the
+ * ratios that count.  On a machine that others use, too, --cpu-time takes one
+ * thread and its own time.
  */
 #include <math.h>
 #include <pthread.h>
@@ -373,23 +374,21 @@ static void report(const struct setting *s, const struct measured *m,
                    double read_gbs, double gflops)
 {
     double gbs = m->single * n_weights() * s->weight_bytes * 1e-9;
+    /* the words are asked for once, of the last token */
+    double flops =
+        m->prompt * 2 * (n_weights() - (double)N_WORDS * WIDTH) * 1e-9;
 
-    printf("%s: one at a time %.1f tokens/s, %.1f GB/s of weights, %.0f %% of "
-           "what is read\n",
-           s->name, m->single, gbs, 100 * gbs / read_gbs);
+    printf("{\"type\": \"%s\", \"threads\": %u, \"read_gbs\": %.1f, "
+           "\"single\": %.1f, \"single_gbs\": %.1f, \"single_share\": %.3f, "
+           "\"prompt\": %.0f, \"prompt_gflops\": %.0f, ",
+           s->name, n_threads, read_gbs, m->single, gbs, gbs / read_gbs,
+           m->prompt, flops);
     if (gflops > 0) {
-        /* the last layer's words are asked for once */
-        double flops =
-            m->prompt * 2 * (n_weights() - (double)N_WORDS * WIDTH) * 1e-9;
-
-        printf("%s: prompt of %d %.0f tokens/s, %.0f GFLOP/s, %.0f %% of "
-               "oneDNN's\n",
-               s->name, PROMPT, m->prompt, flops, 100 * flops / gflops);
-    } else {
-        printf("%s: prompt of %d %.0f tokens/s\n", s->name, PROMPT, m->prompt);
+        printf("\"product_gflops\": %.0f, \"prompt_share\": %.3f, ", gflops,
+               flops / gflops);
     }
-    printf("%s: behind it %.1f tokens/s; %d samples %.1f, %.1f times\n",
-           s->name, m->behind, N_SAMPLES, m->samples, m->samples / m->behind);
+    printf("\"behind\": %.1f, \"samples\": %.1f, \"samples_ratio\": %.2f}\n",
+           m->behind, m->samples, m->samples / m->behind);
 }
 
 int main(int argc, char **argv)
@@ -419,9 +418,6 @@ int main(int argc, char **argv)
     rates[0] = multiply_rate(OPS_BF16);
     rates[1] = 0; /* inputs are quantized here: nothing to compare with */
     rates[2] = multiply_rate(OPS_F32);
-    printf("this machine, %u threads: reads %.1f GB/s; oneDNN bf16 %.0f, fp32 "
-           "%.0f GFLOP/s\n",
-           n_threads, read_gbs, rates[0], rates[2]);
     m = make_model();
     for (size_t i = 0; i < 3; i++) {
         struct measured got = measure(&settings[i], m);
