@@ -119,6 +119,17 @@ static void add_score(struct cwm_buf *out, const struct curves_point *p)
     }
 }
 
+/* What is asked for is in the curves. */
+static size_t place_of(const struct curves_options *o, size_t k)
+{
+    size_t i = 0;
+
+    while (o->ks[i] != k) {
+        i++;
+    }
+    return i;
+}
+
 static void add_scores(struct cwm_buf *out, const struct report *r,
                        enum what what, const char *title)
 {
@@ -134,11 +145,7 @@ static void add_scores(struct cwm_buf *out, const struct report *r,
     for (size_t s = 0; s < o->n_selectors; s++) {
         cwm_buf_addf(out, "<tr><td>%s</td>", selector_name(o->selectors[s]));
         for (size_t i = 0; i < r->n_ks; i++) {
-            for (size_t at = 0; at < o->n_ks; at++) {
-                if (o->ks[at] == r->ks[i]) {
-                    add_score(out, point_of(b, what, s, at));
-                }
-            }
+            add_score(out, point_of(b, what, s, place_of(o, r->ks[i])));
         }
         cwm_buf_adds(out, "</tr>");
     }

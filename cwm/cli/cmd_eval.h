@@ -12,6 +12,7 @@
 #include "cwm/base/buf.h"
 #include "cwm/cli/progress.h"
 #include "cwm/cli/running.h"
+#include "eval/crux_ask.h"
 #include "eval/execute.h"
 #include "eval/passk.h"
 #include "eval/problem.h"
@@ -35,6 +36,13 @@ struct eval_fields {
     const char *tests, *selectors, *html;
     uint64_t tests_of_sample, pools, tokens_per_s;
     bool filter;
+    /* of models behind an endpoint */
+    const char *endpoint, *model, *key_env, *answers;
+    const char *temperature, *top_p; /* decimals */
+    uint64_t n_answers, max_tokens, parallel, requests_per_s, tries,
+        request_timeout_ms;
+    int style; /* enum crux_style */
+    bool chat;
     bool json;
     bool each;
     struct running_fields run;
@@ -80,5 +88,18 @@ void eval_put_runs(struct cwm_buf *out, const struct execute_counts *counts);
 int eval_passk(const struct eval_fields *f);
 int eval_cruxeval(const struct eval_fields *f);
 int eval_bestk(const struct eval_fields *f);
+
+/*
+ * CRUXEval's samples from the model behind f->endpoint.  On success both sets
+ * are the caller's.  -1 to go on, else (having told) an exit code.
+ */
+int eval_ask_cruxeval(const struct eval_fields *f,
+                      struct problem_set *ret_problems,
+                      struct sample_set *ret_samples,
+                      struct crux_ask_counts *ret_counts);
+/* Members of a JSON object, a ", " before each; and as lines for people. */
+void eval_put_asked(struct cwm_buf *out, const struct crux_ask_counts *counts);
+void eval_put_asked_lines(struct cwm_buf *out,
+                          const struct crux_ask_counts *counts);
 
 #endif /* CWM_CLI_CMD_EVAL_H */

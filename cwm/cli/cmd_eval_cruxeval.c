@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_eval_cruxeval.c -- `cwm eval cruxeval`: recorded generations, run. */
+/* cmd_eval_cruxeval.c -- `cwm eval cruxeval`: generations, run. */
 #include <math.h>
 #include <string.h>
 
@@ -18,6 +18,7 @@ struct judged {
     struct problem_set problems;
     struct sample_set samples;
     struct cruxeval_result result;
+    struct crux_ask_counts asked; /* with --endpoint */
     uint64_t ks[EVAL_MAX_KS];
     size_t n_ks;
     struct passk_interval scores[EVAL_MAX_KS]; /* mean NAN: too few */
@@ -75,6 +76,9 @@ static void put_json(const struct judged *j, struct cwm_buf *out)
     eval_put_counts(&j->problems, &j->samples, out);
     eval_put_outcomes(out, j->result.outcomes);
     eval_put_runs(out, &j->result.counts);
+    if (j->f->endpoint) {
+        eval_put_asked(out, &j->asked);
+    }
     cwm_buf_adds(out, "}\n");
 }
 
@@ -87,6 +91,9 @@ static void put_table(const struct judged *j, struct cwm_buf *out)
         eval_put_score_line(out, j->ks[i], &j->scores[i]);
     }
     eval_put_outcome_lines(out, j->result.outcomes);
+    if (j->f->endpoint) {
+        eval_put_asked_lines(out, &j->asked);
+    }
 }
 
 static int print(const struct judged *j)
@@ -122,7 +129,9 @@ int eval_cruxeval(const struct eval_fields *f)
         code = eval_execute_options(f, &progress, &how);
     }
     if (code < 0) {
-        code = eval_open(f, "cruxeval", &j.problems, &j.samples);
+        code = f->endpoint
+                   ? eval_ask_cruxeval(f, &j.problems, &j.samples, &j.asked)
+                   : eval_open(f, "cruxeval", &j.problems, &j.samples);
     }
     if (code >= 0) {
         return code;

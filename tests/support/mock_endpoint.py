@@ -63,6 +63,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             prompt = asked["messages"][-1]["content"]
         else:
             prompt = asked["prompt"]
+        if "[FUNCTION]" in prompt or "<|call_sep|>" in prompt:
+            self.way_crux(asked, prompt)
+            return
         way, _, times = prompt.partition(" ")
         with self.lock:
             n = self.seen[prompt] = self.seen.get(prompt, 0) + 1
@@ -70,6 +73,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             way = "ok"
         text = "the answer \u00e9\ud83d\ude00 to " + prompt
         getattr(self, "way_" + way.replace("-", "_"))(asked, text)
+
+    def way_crux(self, asked, prompt):
+        """A CRUXEval question of our own tests: answered by running it."""
+        if "def odd" in prompt:
+            self.reply(400, "{}")
+        elif "<|call_sep|>" in prompt:
+            head = "<|line_sep|>{}<|action_sep|>    return f(2)\n<|frame_sep|>"
+            tail = ("<|return_sep|><|action_sep|>    return f(2)\n"
+                    "<|arg_sep|>\"4\"<|frame_sep|>")
+            cut = "cut" in prompt
+            self.reply(200, self.answer(asked, head + ("" if cut else tail)))
+        else:
+            question = prompt.rsplit("[FUNCTION]\n", 1)[1]
+            code, _, call = question.partition("\n[CALL]\n")
+            names = {}
+            exec(code.partition("\n[VALUE]\n")[0], names)
+            said = ("f(2)" if not call else
+                    repr(eval(call.partition("\n")[0], names)))
+            if "chatty" in code:
+                said = "Sure:\n```python\n" + said + "\n```\nis it."
+            self.reply(200, self.answer(asked, said + "\n[END]\n"))
 
     def way_ok(self, asked, text):
         self.reply(200, self.answer(asked, text))

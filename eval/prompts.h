@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* prompts.h -- the texts of eval/prompts/, built in; each ends in a NUL. */
+#ifndef EVAL_PROMPTS_H
+#define EVAL_PROMPTS_H
+
+extern const char prompt_cruxeval_output[];
+extern const char prompt_cruxeval_input[];
+
+#endif /* EVAL_PROMPTS_H */
