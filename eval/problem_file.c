@@ -131,7 +131,7 @@ static enum cwm_rc each_line(const struct cwm_buf *text, problem__record use,
     uint64_t number = 0;
     size_t at = 0;
 
-    while (rc == CWM_OK && at < text->len) {
+    while (rc == CWM_OK && text->data && at < text->len) {
         const char *start = text->data + at;
         const char *end = memchr(start, '\n', text->len - at);
         size_t len = end ? (size_t)(end - start) : text->len - at;

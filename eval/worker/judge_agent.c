@@ -388,7 +388,8 @@ static bool answer_operation(struct agent *a, const uint8_t *at,
             operate(a, (enum link_operation)what, object, name, &c);
 
         if (value && PyErr_Occurred()) { /* a size of -1, a truth of -1 */
-            Py_CLEAR(value);
+            Py_DECREF(value);
+            value = NULL;
         }
         answer_value(a, value);
     }
