@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # Three problems, one without samples: every selector, a page, a store that
 # saves all runs, and what is refused.
 cat >problems.jsonl <<'END'

@@ -1,3 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
 # CRUXEval asked of an endpoint: outputs, inputs, by trace; what fails counts.
 mkfifo port hold
 python3 "$ROOT/tests/support/mock_endpoint.py" <hold >port 2>errors &
