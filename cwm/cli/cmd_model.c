@@ -315,6 +315,7 @@ static int check_words(const struct model_fields *fields,
 static int run(int argc, char **argv)
 {
     struct model *m = NULL; /* owned */
+    struct model_config config;
     struct model_fields fields;
     struct opt_rest rest;
     struct cwm_buf out;
@@ -334,11 +335,16 @@ static int run(int argc, char **argv)
         code = model_generate(&fields, rest.values[1]);
         goto out;
     }
-    rc = model_load(rest.values[1], &m, &err);
-    if (rc == CWM_OK && strcmp(rest.values[0], "info") == 0) {
-        add_info(&m->config, fields.json, &out);
-    } else if (rc == CWM_OK) {
-        rc = logits(&fields, rest.values[1], m, &err);
+    if (strcmp(rest.values[0], "info") == 0) {
+        rc = model_describe(rest.values[1], &config, &err);
+        if (rc == CWM_OK) {
+            add_info(&config, fields.json, &out);
+        }
+    } else {
+        rc = model_load(rest.values[1], &m, &err);
+        if (rc == CWM_OK) {
+            rc = logits(&fields, rest.values[1], m, &err);
+        }
     }
     code = rc == CWM_OK ? cli_print("model", &out) : cli_fail("model", &err);
 out:

@@ -47,6 +47,12 @@ enum cwm_rc model_load(const char *folder, struct model **ret_model,
                        struct cwm_err *err);
 void model_free(struct model *m); /* NULL is fine */
 
+/* Its shape, once every tensor has been found in the files' headers with the
+ * shape that the config asks for; values are not looked at.  As model_load().
+ */
+enum cwm_rc model_describe(const char *folder, struct model_config *ret_config,
+                           struct cwm_err *err);
+
 /* The scratch of forward passes of up to max_tokens tokens. */
 struct model_pass;
 enum cwm_rc model_pass_new(const struct model *m, size_t max_tokens,

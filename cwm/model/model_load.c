@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model_load.c -- weights by Hugging Face's names, as fp32. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cwm/base/alloc.h"
@@ -34,10 +35,16 @@ static enum cwm_rc check_shape(const struct tensor *t, const struct wanted *w,
     return CWM_OK;
 }
 
-static enum cwm_rc load_one(const struct weights *weights, const char *name,
+/* Where weights come from, and how far to go with them. */
+struct source_files {
+    const struct weights *weights;
+    bool shapes_only; /* see that they are there, and read no value */
+};
+
+static enum cwm_rc load_one(const struct source_files *from, const char *name,
                             const struct wanted *w, struct cwm_err *err)
 {
-    const struct tensor *t = weights_find(weights, name);
+    const struct tensor *t = weights_find(from->weights, name);
     enum cwm_rc rc;
     float *values;
     size_t i;
@@ -49,7 +56,7 @@ static enum cwm_rc load_one(const struct weights *weights, const char *name,
                         name);
     }
     rc = check_shape(t, w, err);
-    if (rc != CWM_OK) {
+    if (rc != CWM_OK || from->shapes_only) {
         return rc;
     }
     values = cwm_malloc(t->n_values * sizeof *values);
@@ -69,7 +76,7 @@ static enum cwm_rc load_one(const struct weights *weights, const char *name,
     return CWM_OK;
 }
 
-static enum cwm_rc load_layer(const struct weights *weights, struct model *m,
+static enum cwm_rc load_layer(const struct source_files *from, struct model *m,
                               uint32_t number, struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
@@ -94,13 +101,13 @@ static enum cwm_rc load_layer(const struct weights *weights, struct model *m,
     for (i = 0; i < sizeof wanted / sizeof *wanted && rc == CWM_OK; i++) {
         snprintf(name, sizeof name, "model.layers.%u.%s.weight", number,
                  wanted[i].name);
-        rc = load_one(weights, name, &wanted[i], err);
+        rc = load_one(from, name, &wanted[i], err);
     }
     return rc;
 }
 
-static enum cwm_rc load_weights(const struct weights *weights, struct model *m,
-                                struct cwm_err *err)
+static enum cwm_rc load_weights(const struct source_files *from,
+                                struct model *m, struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
     const struct wanted embedding = {NULL, c->vocab_size, c->d_model,
@@ -108,17 +115,17 @@ static enum cwm_rc load_weights(const struct weights *weights, struct model *m,
     const struct wanted norm = {NULL, 0, c->d_model, &m->norm};
     const struct wanted output = {NULL, c->vocab_size, c->d_model, &m->output};
     enum cwm_rc rc =
-        load_one(weights, "model.embed_tokens.weight", &embedding, err);
+        load_one(from, "model.embed_tokens.weight", &embedding, err);
     uint32_t i;
 
     for (i = 0; i < c->n_layers && rc == CWM_OK; i++) {
-        rc = load_layer(weights, m, i, err);
+        rc = load_layer(from, m, i, err);
     }
     if (rc == CWM_OK) {
-        rc = load_one(weights, "model.norm.weight", &norm, err);
+        rc = load_one(from, "model.norm.weight", &norm, err);
     }
     if (rc == CWM_OK && !c->is_tied) {
-        rc = load_one(weights, "lm_head.weight", &output, err);
+        rc = load_one(from, "lm_head.weight", &output, err);
     } else if (rc == CWM_OK) {
         m->output = m->embedding;
     }
@@ -135,10 +142,11 @@ static enum cwm_rc make_freqs(struct model *m, struct cwm_err *err)
     return CWM_OK;
 }
 
-static enum cwm_rc load_into(const char *folder, struct model *m,
-                             struct cwm_err *err)
+static enum cwm_rc load_into(const char *folder, bool shapes_only,
+                             struct model *m, struct cwm_err *err)
 {
     struct weights *weights = NULL; /* owned */
+    struct source_files from = {.shapes_only = shapes_only};
     enum cwm_rc rc = config_load(folder, &m->config, err);
 
     if (rc != CWM_OK) {
@@ -152,7 +160,8 @@ static enum cwm_rc load_into(const char *folder, struct model *m,
     if (rc != CWM_OK) {
         return rc;
     }
-    rc = load_weights(weights, m, err);
+    from.weights = weights;
+    rc = load_weights(&from, m, err);
     if (rc != CWM_OK) {
         cwm_err_context(err, "%s", folder);
     }
@@ -169,13 +178,30 @@ enum cwm_rc model_load(const char *folder, struct model **ret_model,
     if (!m) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold a model");
     }
-    rc = load_into(folder, m, err);
+    rc = load_into(folder, false, m, err);
     if (rc != CWM_OK) {
         goto out;
     }
     *ret_model = m;
     m = NULL; /* now the caller's */
 out:
+    model_free(m);
+    return rc;
+}
+
+enum cwm_rc model_describe(const char *folder, struct model_config *ret_config,
+                           struct cwm_err *err)
+{
+    struct model *m = cwm_calloc(1, sizeof *m); /* owned */
+    enum cwm_rc rc;
+
+    if (!m) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold a model");
+    }
+    rc = load_into(folder, true, m, err);
+    if (rc == CWM_OK) {
+        *ret_config = m->config;
+    }
     model_free(m);
     return rc;
 }
