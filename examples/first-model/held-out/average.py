@@ -1,0 +1,4 @@
+def average(numbers):
+    total = sum(numbers)
+    count = len(numbers)
+    return total // count

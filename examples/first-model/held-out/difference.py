@@ -1,0 +1,4 @@
+def difference(values):
+    high = max(values)
+    low = min(values)
+    return high - low
