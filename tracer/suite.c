@@ -9,7 +9,15 @@
 #include "tracer/request.h"
 #include "tracer/suite_internal.h"
 
-enum { MAX_ORDER_BYTES = 1 << 16 };
+enum {
+    MAX_ORDER_BYTES = 1 << 16,
+    /* As for programs (trace.c): what is counted ends a run before what is
+     * measured does. */
+    TEXT_EVENTS_PER_MS = 2500,
+    /* Real time for each unit of CPU time, where nothing is asked for: tests
+     * sleep, and a busy machine must not decide what is kept. */
+    WALL_FACTOR = 10
+};
 
 enum cwm_rc suite_run(struct tracer *t, const struct suite_how *how,
                       const char *node, bool collect, uint64_t seed,
@@ -26,12 +34,16 @@ enum cwm_rc suite_run(struct tracer *t, const struct suite_how *how,
         .max_value_bytes = limits->max_value_bytes,
         .max_output_bytes = limits->max_output_bytes,
         .traced = SUITE_REQUEST,
+        .max_text_events = limits->timeout_ms * TEXT_EVENTS_PER_MS,
         .source = "",
         .entry = collect ? SUITE_COLLECT : SUITE_TEST,
     };
+    struct trace_limits own = *limits;
     struct cwm_buf order;
     enum cwm_rc rc;
 
+    own.wall_ms =
+        limits->wall_ms ? limits->wall_ms : WALL_FACTOR * limits->timeout_ms;
     cwm_buf_init(&order, MAX_ORDER_BYTES);
     cwm_buf_addf(&order, "%u %u %u %llu %s\n%s", how->enter_permille,
                  how->max_depth, how->tests ? 1u : 0u,
@@ -42,7 +54,7 @@ enum cwm_rc suite_run(struct tracer *t, const struct suite_how *how,
         request.entry_len = strlen(request.entry);
         request.args = order.data;
         request.args_len = order.len;
-        rc = tracer_run_request(t, &request, limits, cancel, ret_kernel,
+        rc = tracer_run_request(t, &request, &own, cancel, ret_kernel,
                                 ret_shared, ret_len, err);
     }
     cwm_buf_release(&order);

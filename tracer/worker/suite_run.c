@@ -269,6 +269,11 @@ static bool start_episodes(const struct trace_request *request,
     return true;
 }
 
+static void stop_over_texts(void *records)
+{
+    hook_stop(records, TRACE_END_TEXT_LIMIT);
+}
+
 int suite_serve(const struct trace_request *request, uint8_t *shared,
                 size_t len)
 {
@@ -292,6 +297,9 @@ int suite_serve(const struct trace_request *request, uint8_t *shared,
         return STATUS_OURS;
     }
     value_writer_set_program(values, "", 0, filename);
+    if (request->max_text_events > 0)
+        value_writer_set_budget(values, request->max_text_events,
+                                stop_over_texts, &records);
     streams_limit(request->max_output_bytes, &records);
     if (!run_text_in(names, run_text)) {
         end.reason = TRACE_END_EXCEPTION;
