@@ -7,6 +7,10 @@
 
 #include "cwm/base/alloc.h"
 
+/* Steps that are left to the device at once: fewer would let it wait more
+ * often, more would go on in vain for samples that have ended. */
+enum { GREEDY_STEPS = 64 };
+
 struct decoder_layer {
     float *attention_norm;     /* [C] */
     float *ffn_norm;           /* [C] */
@@ -37,6 +41,9 @@ struct decoder {
     void *act;                        /* [N,F] */
     void *part;                       /* [N,C] what a part adds */
     float *logits;                    /* [max_logits,V] */
+    /* where the table has greedy(): */
+    uint32_t *kept; /* [GREEDY_STEPS,max_logits] */
+    uint32_t *step; /* [1] */
 };
 
 /* ---- weights ------------------------------------------------------------- */
@@ -275,9 +282,14 @@ static enum cwm_rc make_room(struct decoder *d, struct cwm_err *err)
     d->part = o->alloc(o, b * c->d_model);
     d->logits =
         o->alloc(o, d->options.max_logits * c->vocab_size * sizeof *d->logits);
-    if (!d->ids || !d->positions || !d->seqs || !d->x || !d->turns || !d->n ||
-        !d->qkv || !d->mixed || !d->gate_up || !d->act || !d->part ||
-        !d->logits) {
+    if (o->greedy) {
+        d->kept =
+            o->alloc(o, GREEDY_STEPS * d->options.max_logits * sizeof *d->kept);
+        d->step = o->alloc(o, sizeof *d->step);
+    }
+    if ((o->greedy && (!d->kept || !d->step)) || !d->ids || !d->positions ||
+        !d->seqs || !d->x || !d->turns || !d->n || !d->qkv || !d->mixed ||
+        !d->gate_up || !d->act || !d->part || !d->logits) {
         return CWM_FAIL(err, CWM_NOMEM,
                         "could not hold the activations of %zu tokens", n);
     }
@@ -335,10 +347,11 @@ void decoder_free(struct decoder *d)
     }
     matrix_free(d->o, &d->output);
     {
-        void *const owned[] = {d->embedding, d->norm, d->freqs, d->ids,
-                               d->positions, d->seqs, d->x,     d->turns,
-                               d->n,         d->qkv,  d->mixed, d->gate_up,
-                               d->act,       d->part, d->logits};
+        void *const owned[] = {d->embedding, d->norm, d->freqs,  d->ids,
+                               d->positions, d->seqs, d->x,      d->turns,
+                               d->n,         d->qkv,  d->mixed,  d->gate_up,
+                               d->act,       d->part, d->logits, d->kept,
+                               d->step};
 
         for (i = 0; i < sizeof owned / sizeof *owned; i++) {
             d->o->free(d->o, owned[i]);
@@ -452,33 +465,103 @@ static void run_layers(struct decoder *d, struct kv_cache *kv, size_t n,
     o->add_norm(o, d->x, part, n, c->d_model, d->norm, eps, d->x, d->n, NULL);
 }
 
+static void write_rows(struct decoder *d, const struct decoder_rows *rows)
+{
+    struct ops *o = d->o;
+
+    o->write(o, d->ids, rows->ids, rows->n * sizeof *rows->ids);
+    o->write(o, d->positions, rows->positions,
+             rows->n * sizeof *rows->positions);
+    o->write(o, d->seqs, rows->seqs, rows->n * sizeof *rows->seqs);
+}
+
+/* Of n rows that are written, as far as logits. */
+static void run_rows(struct decoder *d, struct kv_cache *kv, size_t n,
+                     size_t n_logits, bool begins)
+{
+    const struct model_config *c = &d->config;
+    struct ops *o = d->o;
+    const char *last = d->n;
+
+    o->embed(o, d->ids, n, d->embedding, c->d_model, d->x);
+    o->rope_turns(o, d->positions, n, d->freqs, c->d_head, d->turns);
+    run_layers(d, kv, n, begins);
+    if (n_logits > 0) {
+        last += (n - n_logits) * c->d_model * ops_type_bytes(o->type);
+        o->linear(o, last, n_logits, &d->output, d->logits, c->vocab_size,
+                  OPS_F32);
+    }
+}
+
 enum cwm_rc decoder_run(struct decoder *d, struct kv_cache *kv,
                         const struct decoder_rows *rows, float *logits,
                         struct cwm_err *err)
 {
-    const struct model_config *c = &d->config;
-    size_t n_before = rows->n - rows->n_logits;
     struct ops *o = d->o;
     enum cwm_rc rc = check_rows(d, rows, err);
 
     if (rc != CWM_OK) {
         return rc;
     }
-    o->write(o, d->ids, rows->ids, rows->n * sizeof *rows->ids);
-    o->write(o, d->positions, rows->positions,
-             rows->n * sizeof *rows->positions);
-    o->write(o, d->seqs, rows->seqs, rows->n * sizeof *rows->seqs);
-    o->embed(o, d->ids, rows->n, d->embedding, c->d_model, d->x);
-    o->rope_turns(o, d->positions, rows->n, d->freqs, c->d_head, d->turns);
-    run_layers(d, kv, rows->n, is_beginning(rows));
+    write_rows(d, rows);
+    run_rows(d, kv, rows->n, rows->n_logits, is_beginning(rows));
     if (rows->n_logits > 0) {
-        o->linear(o,
-                  (const char *)d->n +
-                      n_before * c->d_model * ops_type_bytes(o->type),
-                  rows->n_logits, &d->output, d->logits, c->vocab_size,
-                  OPS_F32);
         o->read(o, logits, d->logits,
-                rows->n_logits * c->vocab_size * sizeof *logits);
+                rows->n_logits * d->config.vocab_size * sizeof *logits);
     }
     return o->check(o, err);
+}
+
+/* ---- steps without the host ---------------------------------------------- */
+
+size_t decoder_greedy_steps(const struct decoder *d)
+{
+    return d->o->greedy ? GREEDY_STEPS : 0;
+}
+
+static void greedy_step(struct decoder *d, struct kv_cache *kv, size_t n)
+{
+    run_rows(d, kv, n, n, false);
+    d->o->greedy(d->o, d->logits, n, d->config.vocab_size, d->ids, d->positions,
+                 d->kept, d->step);
+}
+
+enum cwm_rc decoder_greedy(struct decoder *d, struct kv_cache *kv,
+                           const struct decoder_rows *rows, size_t n_steps,
+                           uint32_t *ids, struct cwm_err *err)
+{
+    struct ops *o = d->o;
+    enum cwm_rc rc = check_rows(d, rows, err);
+    size_t i;
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    if (n_steps < 1 || n_steps > decoder_greedy_steps(d) ||
+        rows->n_logits != rows->n) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot leave %zu steps to the device: 1 to %zu are "
+                        "possible, of rows with logits",
+                        n_steps, decoder_greedy_steps(d));
+    }
+    write_rows(d, rows);
+    o->zero(o, d->step, sizeof *d->step);
+    greedy_step(d, kv, rows->n);
+    if (n_steps > 1) {
+        o->record(o);
+        greedy_step(d, kv, rows->n);
+        o->record_end(o);
+    }
+    for (i = 1; i < n_steps; i++) {
+        o->replay(o);
+    }
+    o->read(o, ids, d->kept, n_steps * rows->n * sizeof *ids);
+    rc = o->check(o, err);
+    for (i = 0; rc == CWM_OK && i < n_steps * rows->n; i++) {
+        if (ids[i] >= d->config.vocab_size) {
+            rc = CWM_FAIL(err, CWM_FORMAT,
+                          "cannot choose a token: the logits are no numbers");
+        }
+    }
+    return rc;
 }

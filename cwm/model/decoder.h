@@ -59,4 +59,18 @@ enum cwm_rc decoder_run(struct decoder *d, struct kv_cache *kv,
                         const struct decoder_rows *rows, float *logits,
                         struct cwm_err *err);
 
+/* Steps of decoder_greedy() at most; 0: the table cannot. */
+size_t decoder_greedy_steps(const struct decoder *d);
+
+/*
+ * n_steps steps of `rows`, of which each has logits and is of a sequence of
+ * its own: each goes on by its likeliest word (of equally likely ones the
+ * first) without coming back to the host.  The cache has room reserved for all
+ * steps.  ids [n_steps,rows->n]: the words.  Fails: as decoder_run(), and
+ * CWM_FORMAT (logits that are no numbers).
+ */
+enum cwm_rc decoder_greedy(struct decoder *d, struct kv_cache *kv,
+                           const struct decoder_rows *rows, size_t n_steps,
+                           uint32_t *ids, struct cwm_err *err);
+
 #endif /* CWM_MODEL_DECODER_H */

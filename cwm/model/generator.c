@@ -42,6 +42,7 @@ struct generator {
     uint32_t *ids, *positions, *seqs; /* owned; [max_rows] */
     float *logits;                    /* owned; [max_batch,V] */
     float *first_logits;              /* owned; [V]: behind the prompt */
+    uint32_t *greedy; /* owned; what the decoder's greedy steps chose */
     struct generate_counts counts;
 };
 
@@ -125,12 +126,14 @@ enum cwm_rc generator_new(struct decoder *d,
     g->logits =
         cwm_calloc(options->max_batch, c->vocab_size * sizeof *g->logits);
     g->first_logits = cwm_calloc(c->vocab_size, sizeof *g->first_logits);
+    g->greedy = cwm_calloc(options->max_batch * (decoder_greedy_steps(d) + 1),
+                           sizeof *g->greedy);
     rc = sampler_new(c->vocab_size, &g->sampler, err);
     if (rc == CWM_OK) {
         rc = make_cache(g, err);
     }
     if (rc == CWM_OK && (!g->places || !g->ids || !g->positions || !g->seqs ||
-                         !g->logits || !g->first_logits)) {
+                         !g->logits || !g->first_logits || !g->greedy)) {
         rc = CWM_FAIL(err, CWM_NOMEM, "could not hold a batch of %zu samples",
                       options->max_batch);
     }
@@ -159,6 +162,7 @@ void generator_free(struct generator *g)
     cwm_free(g->seqs);
     cwm_free(g->logits);
     cwm_free(g->first_logits);
+    cwm_free(g->greedy);
     sampler_free(g->sampler);
     kv_cache_free(g->kv);
     cwm_free(g);
@@ -459,6 +463,85 @@ static enum cwm_rc step(struct run *run, struct cwm_err *err)
     return rc;
 }
 
+/* ---- steps that the device goes alone -------------------------------------
+ */
+
+/* How many steps all samples can take without the host: each by its likeliest
+ * token, from one that was chosen before.  0: some cannot. */
+static size_t n_alone(const struct run *run)
+{
+    const struct generator *g = run->g;
+    const struct generate_options *o = run->options;
+    size_t n = decoder_greedy_steps(g->d);
+    size_t i;
+
+    if (o->sample.temperature != 0 || o->want_logprobs || o->no_shortcuts) {
+        return 0;
+    }
+    for (i = 0; i < g->options.max_batch; i++) {
+        const struct place *p = &g->places[i];
+
+        if (p->is_taken && (p->state || p->queue.n - p->n_queued != 1)) {
+            return 0;
+        }
+        if (p->is_taken && o->max_new - p->n_new < n) {
+            n = o->max_new - p->n_new;
+        }
+    }
+    return n;
+}
+
+/* The steps' tokens of one sample, until it ends. */
+static enum cwm_rc take_steps(struct run *run, struct place *p,
+                              const uint32_t *ids, size_t n_rows,
+                              size_t n_steps, struct cwm_err *err)
+{
+    enum cwm_rc rc = CWM_OK;
+    size_t i;
+
+    p->n_read += n_steps;
+    for (i = 0; i < n_steps && rc == CWM_OK && p->is_taken; i++) {
+        const struct sampled sampled = {.id = ids[i * n_rows]};
+
+        p->queue.n = 0; /* the one before is read */
+        p->n_queued = 0;
+        rc = take_token(run, p, &sampled, false, err);
+    }
+    return rc;
+}
+
+static enum cwm_rc steps_alone(struct run *run, size_t n_steps,
+                               struct cwm_err *err)
+{
+    struct generator *g = run->g;
+    struct decoder_rows rows = {g->ids, g->positions, g->seqs, 0, 0};
+    enum cwm_rc rc = CWM_OK;
+    size_t n = 0;
+    size_t i;
+
+    for (i = 0; i < g->options.max_batch && rc == CWM_OK; i++) {
+        const struct place *p = &g->places[i];
+
+        if (p->is_taken) {
+            rc = kv_cache_reserve(g->kv, i, p->n_read, n_steps, err);
+            put_row(g, p, 0, &rows);
+        }
+    }
+    rows.n_logits = rows.n;
+    if (rc == CWM_OK) {
+        rc = decoder_greedy(g->d, g->kv, &rows, n_steps, g->greedy, err);
+    }
+    g->counts.n_steps += n_steps;
+    g->counts.n_rows += n_steps * rows.n;
+    for (i = 0; i < g->options.max_batch && rc == CWM_OK; i++) {
+        if (g->places[i].is_taken) {
+            rc = take_steps(run, &g->places[i], g->greedy + n++, rows.n,
+                            n_steps, err);
+        }
+    }
+    return rc;
+}
+
 /* After an error: nothing is held any more. */
 static void drop_all(struct run *run)
 {
@@ -494,13 +577,19 @@ enum cwm_rc generator_run(struct generator *g,
                       options->max_new, g->options.max_new);
     }
     while (rc == CWM_OK) {
+        size_t n_steps;
+
         rc = fill_places(&run, err);
         if (rc != CWM_OK || run.n_taken == 0) {
             break;
         }
-        rc = cwm_is_cancelled(options->cancel)
-                 ? CWM_FAIL(err, CWM_CANCELLED, "stopped on request")
-                 : step(&run, err);
+        n_steps = n_alone(&run);
+        if (cwm_is_cancelled(options->cancel)) {
+            rc = CWM_FAIL(err, CWM_CANCELLED, "stopped on request");
+        } else {
+            rc =
+                n_steps > 0 ? steps_alone(&run, n_steps, err) : step(&run, err);
+        }
     }
     drop_all(&run);
     return rc;

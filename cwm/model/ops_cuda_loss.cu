@@ -210,11 +210,10 @@ static __global__ void __launch_bounds__(THREADS)
         }
     }
     if (threadIdx.x == 0) {
-        uint32_t id = words[0] < n_words ? (uint32_t)words[0] : 0;
-
-        ids[blockIdx.x] = id;
+        /* a word that there is not: no logit was a number */
+        kept[(size_t)step[0] * n + blockIdx.x] = (uint32_t)words[0];
+        ids[blockIdx.x] = words[0] < n_words ? (uint32_t)words[0] : 0;
         positions[blockIdx.x]++;
-        kept[(size_t)step[0] * n + blockIdx.x] = id;
     }
 }
 

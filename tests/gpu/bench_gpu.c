@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_gpu.c train|decode [32m|88m|287m] [--steps N] -- how fast a GPU trains
+ * bench_gpu.c train|decode [32m|88m|287m|all] [STEPS] -- how fast a GPU trains
  * and generates.
  *
  * train: the shapes and batches of docs/benchmarks.md: vocabulary 8,192, rows
@@ -11,7 +11,9 @@
  * product, and attention by the keys that are seen), not what is computed, over
  * 790 Top/s, which large products of random bf16 numbers reach on an H200.
  *
- * decode: batch 256, prompts of 512 tokens, greedy.
+ * decode: batch 256, prompts of 512 tokens, 1,024 new ones each, greedy; the
+ * rate is that of new tokens once all prompts are read, and beside it stands
+ * the rate at which weights and cache would be read if once a step were enough.
  *
  * Prints one JSON object a line.
  */
@@ -20,8 +22,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "cwm/model/generator.h"
 #include "cwm/model/train.h"
 #include "tests/gpu/gpu_test.h"
+#include "tests/gpu/random_model.h"
 
 enum { ROW_TOKENS = 2048, WINDOW = 512, VOCABULARY = 8192, WARM_STEPS = 3 };
 
@@ -83,16 +87,16 @@ static double operations(const struct model_config *c, size_t n_parameters)
 }
 
 /* The same batch again and again, as a loader gives it. */
-struct source {
+struct feed {
     uint32_t *ids, *targets, *starts;
     float *weights;
     size_t n;
 };
 
-static enum cwm_rc source_next(void *ctx, struct loader_batch *ret,
-                               bool *ret_more, struct cwm_err *err)
+static enum cwm_rc feed_next(void *ctx, struct loader_batch *ret,
+                             bool *ret_more, struct cwm_err *err)
 {
-    const struct source *s = ctx;
+    const struct feed *s = ctx;
 
     (void)err;
     *ret = (struct loader_batch){.ids = s->ids,
@@ -105,23 +109,23 @@ static enum cwm_rc source_next(void *ctx, struct loader_batch *ret,
     return CWM_OK;
 }
 
-static void source_tell(void *ctx, struct loader_position *ret)
+static void feed_tell(void *ctx, struct loader_position *ret)
 {
     (void)ctx;
     *ret = (struct loader_position){.epoch = 0};
 }
 
-static enum cwm_rc source_seek(void *ctx, const struct loader_position *to,
-                               struct cwm_err *err)
+static enum cwm_rc feed_seek(void *ctx, const struct loader_position *to,
+                             struct cwm_err *err)
 {
     (void)ctx, (void)to, (void)err;
     return CWM_OK;
 }
 
-static struct source source_new(size_t n)
+static struct feed feed_new(size_t n)
 {
-    struct source s = {must_have(malloc(n * 4)), must_have(malloc(n * 4)),
-                       must_have(calloc(n, 4)), must_have(malloc(n * 4)), n};
+    struct feed s = {must_have(malloc(n * 4)), must_have(malloc(n * 4)),
+                     must_have(calloc(n, 4)), must_have(malloc(n * 4)), n};
     uint64_t z = 1;
     size_t i;
 
@@ -134,7 +138,7 @@ static struct source source_new(size_t n)
     return s;
 }
 
-static void source_release(struct source *s)
+static void feed_release(struct feed *s)
 {
     free(s->ids);
     free(s->targets);
@@ -146,9 +150,8 @@ static void train(const struct shape *s, int n_steps)
 {
     struct model_config c = config_of(s);
     size_t n = (size_t)s->rows * ROW_TOKENS;
-    struct source source = source_new(n);
-    const struct train_data data = {&source, source_next, source_tell,
-                                    source_seek};
+    struct feed feed = feed_new(n);
+    const struct train_data data = {&feed, feed_next, feed_tell, feed_seek};
     struct ops *o = gpu_ops(OPS_BF16, false);
     struct train_settings settings;
     struct transformer *t = NULL;
@@ -185,23 +188,120 @@ static void train(const struct shape *s, int n_steps)
     trainer_free(trainer);
     transformer_free(t);
     ops_free(o);
-    source_release(&source);
+    feed_release(&feed);
+}
+
+/* ---- generating -----------------------------------------------------------
+ */
+
+enum { BATCH = 256, PROMPT = 512, N_NEW = 1024 };
+
+struct clock {
+    double prompts_read, end;
+};
+
+static enum cwm_rc take(void *ctx, const struct generate_token *token,
+                        struct cwm_err *err)
+{
+    struct clock *c = ctx;
+
+    (void)err;
+    if (token->position == 0) {
+        c->prompts_read = seconds();
+    }
+    c->end = seconds();
+    return CWM_OK;
+}
+
+/* What a step must read at least: products' weights, keys and values. */
+static double step_bytes(const struct model_config *c)
+{
+    double n_weights = (double)c->vocab_size * c->d_model;
+    double cache = 0;
+    uint32_t i;
+
+    for (i = 0; i < c->n_layers; i++) {
+        double seen = c->is_sliding[i] ? c->window : PROMPT + N_NEW / 2.0;
+
+        cache += seen * 2 * c->n_kv_heads * c->d_head * 2;
+        n_weights +=
+            (double)c->d_model *
+            (2.0 * (c->n_heads + c->n_kv_heads) * c->d_head + 3.0 * c->d_ffn);
+    }
+    return 2 * n_weights + BATCH * cache;
+}
+
+static void decode(const struct shape *s)
+{
+    static uint32_t prompts[BATCH][PROMPT];
+    static struct generate_request requests[BATCH];
+    struct model_config c = config_of(s);
+    const struct generator_options sizes = {.max_batch = BATCH,
+                                            .max_prompts = BATCH,
+                                            .max_prompt = PROMPT,
+                                            .max_new = N_NEW};
+    const struct generate_options options = {
+        .sample = {.temperature = 0, .top_p = 1}, .max_new = N_NEW};
+    struct decoder_options needs = {.weights = OPS_BF16};
+    struct model *m = random_model(&c, 0.05f);
+    struct ops *o = gpu_ops(OPS_BF16, false);
+    struct generator *g = NULL;
+    struct decoder *d = NULL;
+    struct clock clock = {0};
+    struct cwm_err err;
+    double begin;
+    double rate;
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < BATCH; i++) {
+        for (k = 0; k < PROMPT; k++) {
+            prompts[i][k] =
+                (uint32_t)((i * 7919 + k * 31 + k * k) % VOCABULARY);
+        }
+        requests[i] = (struct generate_request){
+            .prompt = prompts[i], .n_prompt = PROMPT, .n_samples = 1};
+    }
+    generator_decoder_needs(&sizes, &needs);
+    must(decoder_new(o, m, &needs, &d, &err), &err);
+    must(generator_new(d, &sizes, &g, &err), &err);
+    begin = seconds();
+    must(generator_run(g, requests, BATCH, &options, take, &clock, &err), &err);
+    rate = (double)BATCH * (N_NEW - 1) / (clock.end - clock.prompts_read);
+    printf("{\"model\": \"%s\", \"batch\": %d, \"prompt\": %d, \"new\": %d, "
+           "\"prompts_s\": %.2f, \"tokens_per_s\": %.0f, "
+           "\"with_prompts_per_s\": %.0f, \"step_ms\": %.3f, "
+           "\"gbytes_per_s\": %.0f}\n",
+           s->name, (int)BATCH, (int)PROMPT, (int)N_NEW,
+           clock.prompts_read - begin, rate,
+           (double)BATCH * N_NEW / (clock.end - begin), BATCH / rate * 1e3,
+           step_bytes(&c) * rate / BATCH * 1e-9);
+    generator_free(g);
+    decoder_free(d);
+    model_free(m);
+    ops_free(o);
 }
 
 int main(int argc, char **argv)
 {
-    const char *name = argc > 2 ? argv[2] : "";
-    int n_steps = argc > 3 ? atoi(argv[3]) : 10;
+    const char *name = argc > 2 ? argv[2] : "all";
+    int n_steps = argc > 3 ? atoi(argv[3]) : 20;
+    bool trains = argc > 1 && strcmp(argv[1], "train") == 0;
     size_t i;
 
-    if (argc < 2 || strcmp(argv[1], "train") != 0) {
-        fprintf(stderr, "usage: bench_gpu train [32m|88m|287m] [STEPS]\n");
+    if (argc < 2 || (!trains && strcmp(argv[1], "decode") != 0)) {
+        fprintf(stderr, "usage: bench_gpu train|decode [32m|88m|287m|all] "
+                        "[STEPS]\n");
         return 2;
     }
     for (i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        if (!*name || strcmp(name, "all") == 0 ||
-            strcmp(name, shapes[i].name) == 0) {
-            train(&shapes[i], n_steps > 0 ? n_steps : 10);
+        bool is_wanted =
+            strcmp(name, "all") == 0 || strcmp(name, shapes[i].name) == 0;
+
+        if (is_wanted && trains) {
+            train(&shapes[i], n_steps > 0 ? n_steps : 20);
+        } else if (is_wanted) {
+            decode(&shapes[i]);
         }
     }
     return 0;

@@ -412,10 +412,10 @@ static void test_shapes(void)
     if (is_small) {
         return;
     }
-    test_attention(600, (struct ops_heads){4, 2, 64, 0}, 600);
-    test_attention(600, (struct ops_heads){8, 2, 64, 128}, 300);
-    test_attention(515, (struct ops_heads){6, 2, 64, 100}, 260);
-    test_attention(300, (struct ops_heads){4, 4, 64, 64}, 0);
+    test_attention(330, (struct ops_heads){4, 2, 64, 0}, 330);
+    test_attention(330, (struct ops_heads){8, 2, 64, 100}, 200);
+    test_attention(259, (struct ops_heads){6, 2, 64, 100}, 200);
+    test_attention(200, (struct ops_heads){4, 4, 64, 64}, 0);
     test_attention(97, (struct ops_heads){2, 1, 128, 0}, 50);
     test_attention(97, (struct ops_heads){2, 1, 6, 20}, 50);
 }
