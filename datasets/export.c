@@ -165,7 +165,7 @@ static enum cwm_rc add_program(const struct export *x, struct thread *t,
     struct export_provenance from = {.decision = &x->decisions[note->index],
                                      .origin = &origin};
     bool more = false;
-    enum cwm_rc rc = trace_view_program(t->view, program, err);
+    enum cwm_rc rc = trace_view_lines(t->view, program, err);
 
     if (rc == CWM_OK) {
         rc = count_origins(t->store, program->id, &from.n_origins, err);

@@ -316,7 +316,7 @@ static enum cwm_rc look_at(struct store *s, struct trace_view *view,
                       store_path(s), (long long)trace->id);
     }
     if (rc == CWM_OK) {
-        rc = trace_view_program(view, &program, err);
+        rc = trace_view_lines(view, &program, err);
     }
     if (rc == CWM_OK) {
         rc = store_setting(s, trace->setting_id, &setting, err);

@@ -501,6 +501,7 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     }
     sqlite3_close(s->db); /* undoes what was not committed */
+    codec_thread_free(s->unpacker);
     codec_free(s->codec);
     hasher_free(s->hasher);
     cwm_buf_release(&s->packed);

@@ -35,9 +35,10 @@ struct store {
     sqlite3 *db;                                   /* owned */
     sqlite3_stmt *statements[STORE__N_STATEMENTS]; /* owned; NULL: not yet */
     struct codec *codec;                           /* owned */
-    struct hasher *hasher;                         /* owned */
-    struct cwm_buf packed; /* scratch of store_add_program() */
-    char python[64];       /* of store_setting() */
+    struct codec_thread *unpacker; /* owned: the cursors'; NULL: not yet */
+    struct hasher *hasher;         /* owned */
+    struct cwm_buf packed;         /* scratch of store_add_program() */
+    char python[64];               /* of store_setting() */
     bool in_transaction;
 };
 

@@ -15,7 +15,7 @@
 struct store_cursor {
     struct store *store;         /* borrowed */
     sqlite3_stmt *statement;     /* owned */
-    struct codec_thread *thread; /* owned: programs only */
+    struct codec_thread *thread; /* borrowed from the store: programs only */
     struct cwm_buf text;         /* a program's, unpacked */
     struct hash parent;          /* of an origin */
 };
@@ -32,7 +32,6 @@ void store_cursor_close(struct store_cursor *c)
 {
     if (c) {
         sqlite3_finalize(c->statement);
-        codec_thread_free(c->thread);
         cwm_buf_release(&c->text);
         cwm_free(c);
     }
@@ -50,8 +49,11 @@ static enum cwm_rc cursor_new(struct store *s, const char *sql, bool unpacks,
     }
     c->store = s;
     cwm_buf_init(&c->text, CODEC_MAX_BYTES);
+    if (unpacks && !s->unpacker) {
+        rc = codec_thread_new(s->codec, &s->unpacker, err);
+    }
     if (unpacks) {
-        rc = codec_thread_new(s->codec, &c->thread, err);
+        c->thread = s->unpacker;
     }
     if (rc == CWM_OK) {
         rc = store__prepare(s, sql, &c->statement, err);

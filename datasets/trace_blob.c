@@ -13,6 +13,8 @@ struct trace_view {
     struct codec_thread *thread; /* owned */
     struct hasher *hasher;       /* owned */
     struct source *program;      /* owned: as stored */
+    struct source *parsed;       /* owned: the same, where it is needed */
+    bool for_lines;              /* program is not parsed */
     struct source *wrapped;      /* owned: with main() behind it */
     struct trace_reader *reader; /* owned */
     struct cwm_buf payload;
@@ -166,6 +168,7 @@ void trace_view_free(struct trace_view *v)
     }
     trace_reader_free(v->reader);
     source_free(v->program);
+    source_free(v->parsed);
     source_free(v->wrapped);
     hasher_free(v->hasher);
     codec_thread_free(v->thread);
@@ -176,14 +179,32 @@ void trace_view_free(struct trace_view *v)
     cwm_free(v);
 }
 
+static void forget_program(struct trace_view *v)
+{
+    source_free(v->program);
+    source_free(v->parsed);
+    v->program = NULL;
+    v->parsed = NULL;
+}
+
 enum cwm_rc trace_view_program(struct trace_view *v,
                                const struct store_program *program,
                                struct cwm_err *err)
 {
-    source_free(v->program);
-    v->program = NULL;
+    forget_program(v);
+    v->for_lines = false;
     return source_new_text(program->text, program->len, "a program",
                            &v->program, err);
+}
+
+enum cwm_rc trace_view_lines(struct trace_view *v,
+                             const struct store_program *program,
+                             struct cwm_err *err)
+{
+    forget_program(v);
+    v->for_lines = true;
+    return source_new_lines(program->text, program->len, "a program",
+                            &v->program, err);
 }
 
 static uint64_t get_u64(const char *p)
@@ -248,6 +269,16 @@ static enum cwm_rc open_records(struct trace_view *v,
                             source_n_lines(s), &v->reader, err);
 }
 
+/* main() is put behind a program whose entry can be found. */
+static enum cwm_rc parse_program(struct trace_view *v, struct cwm_err *err)
+{
+    size_t len;
+    const char *text = source_text(v->program, &len);
+
+    return v->parsed ? CWM_OK
+                     : source_new_text(text, len, "a program", &v->parsed, err);
+}
+
 /* The text that was run: with wrap_main the program and what was added. */
 static enum cwm_rc open_source(struct trace_view *v,
                                const struct store_trace *trace,
@@ -263,11 +294,15 @@ static enum cwm_rc open_source(struct trace_view *v,
     source_free(v->wrapped);
     v->wrapped = NULL;
     cwm_buf_clear(&v->text);
-    rc = source_wrap_main(v->program, trace->entry,
-                          trace->args ? trace->args : "", &v->text, err);
+    rc = v->for_lines ? parse_program(v, err) : CWM_OK;
     if (rc == CWM_OK) {
-        rc = source_new_text(v->text.data, v->text.len, "a program",
-                             &v->wrapped, err);
+        rc = source_wrap_main(v->for_lines ? v->parsed : v->program,
+                              trace->entry, trace->args ? trace->args : "",
+                              &v->text, err);
+    }
+    if (rc == CWM_OK) {
+        rc = (v->for_lines ? source_new_lines : source_new_text)(
+            v->text.data, v->text.len, "a program", &v->wrapped, err);
     }
     *ret_source = v->wrapped;
     return rc == CWM_USAGE

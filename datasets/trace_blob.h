@@ -48,6 +48,11 @@ enum cwm_rc trace_view_program(struct trace_view *v,
                                const struct store_program *program,
                                struct cwm_err *err);
 
+/* The same, quicker, where nobody asks the sources for definitions. */
+enum cwm_rc trace_view_lines(struct trace_view *v,
+                             const struct store_program *program,
+                             struct cwm_err *err);
+
 /* All borrowed from the view until its next call. */
 struct trace_seen {
     struct trace_summary summary;

@@ -51,8 +51,8 @@ static enum cwm_rc find_lines(struct source *s, struct cwm_err *err)
 }
 
 static enum cwm_rc new_source(const char *data, size_t len, bool is_text,
-                              const char *name, struct source **ret_source,
-                              struct cwm_err *err)
+                              bool for_lines, const char *name,
+                              struct source **ret_source, struct cwm_err *err)
 {
     struct source *s = NULL; /* owned */
     enum cwm_rc rc = CWM_OK;
@@ -74,7 +74,10 @@ static enum cwm_rc new_source(const char *data, size_t len, bool is_text,
     if (rc != CWM_OK) {
         goto out;
     }
-    rc = source__parse(s, err);
+    /* What ends a line like a marker may stand in a string. */
+    if (!for_lines || strstr(s->text, SOURCE_MARKER)) {
+        rc = source__parse(s, err);
+    }
     if (rc != CWM_OK) {
         goto out;
     }
@@ -88,13 +91,19 @@ out:
 enum cwm_rc source_new(const void *data, size_t len, const char *name,
                        struct source **ret_source, struct cwm_err *err)
 {
-    return new_source(data, len, false, name, ret_source, err);
+    return new_source(data, len, false, false, name, ret_source, err);
 }
 
 enum cwm_rc source_new_text(const char *text, size_t len, const char *name,
                             struct source **ret_source, struct cwm_err *err)
 {
-    return new_source(text, len, true, name, ret_source, err);
+    return new_source(text, len, true, false, name, ret_source, err);
+}
+
+enum cwm_rc source_new_lines(const char *text, size_t len, const char *name,
+                             struct source **ret_source, struct cwm_err *err)
+{
+    return new_source(text, len, true, true, name, ret_source, err);
 }
 
 void source_free(struct source *s)

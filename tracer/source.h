@@ -60,6 +60,12 @@ enum cwm_rc source_new(const void *data, size_t len, const char *name,
  */
 enum cwm_rc source_new_text(const char *text, size_t len, const char *name,
                             struct source **ret_source, struct cwm_err *err);
+/*
+ * The same for who asks for lines and contexts alone: without definitions,
+ * entries and errors, which are what parsing is for.
+ */
+enum cwm_rc source_new_lines(const char *text, size_t len, const char *name,
+                             struct source **ret_source, struct cwm_err *err);
 void source_free(struct source *s); /* NULL is fine */
 
 /* The text as the program sees it: UTF-8, LF.  NUL-terminated. */

@@ -4,7 +4,8 @@
  *
  * The first byte says which.  Packed: what unpacks is what a second unpacking
  * gives.  Unpacked: it is packed here and comes back; what is read of it as a
- * trace keeps what trace_blob.h promises, and ends.
+ * trace keeps what trace_blob.h promises, and ends, the same in both ways of
+ * looking at the program.
  */
 #include <string.h>
 
@@ -19,7 +20,8 @@ enum {
 
 static const char program[] = "def f(x):\n"
                               "    y = x + 1\n"
-                              "    return y\n";
+                              "    return y\n"
+                              "s = 'f  # << START_OF_TRACE'\n";
 
 /* Read to its end: every frame's line is one of the program's. */
 static void read_frames(const struct trace_seen *seen)
@@ -35,8 +37,9 @@ static void read_frames(const struct trace_seen *seen)
     }
 }
 
+/* Its context is put into `out`: "" where it cannot be read. */
 static void look(struct trace_view *view, const struct cwm_buf *packed,
-                 size_t payload_bytes, const uint8_t *head)
+                 size_t payload_bytes, const uint8_t *head, struct cwm_buf *out)
 {
     struct store_setting setting = {.python = "3.11.2"};
     struct store_trace trace = {.entry = "f",
@@ -55,6 +58,7 @@ static void look(struct trace_view *view, const struct cwm_buf *packed,
     }
     must(seen.summary.stdout_len <= payload_bytes);
     must(seen.stdin_len <= payload_bytes);
+    cwm_buf_add(out, seen.summary.context, seen.summary.context_len);
     read_frames(&seen);
     (void)trace_view_content(view, &trace);
 }
@@ -86,8 +90,12 @@ static void pack_and_look(const struct codec *codec, struct codec_thread *t,
     struct trace_view *view = NULL; /* owned */
     struct cwm_buf packed;
     struct cwm_buf back;
+    struct cwm_buf whole; /* as read by who wants definitions, too */
+    struct cwm_buf lines; /* ... and by who does not */
     uint32_t dictionary = 0;
 
+    cwm_buf_init(&whole, MAX_BYTES);
+    cwm_buf_init(&lines, MAX_BYTES);
     cwm_buf_init(&packed, MAX_BYTES);
     cwm_buf_init(&back, MAX_BYTES);
     must(codec_pack(t, data, len, &packed, &dictionary, NULL) == CWM_OK);
@@ -96,8 +104,14 @@ static void pack_and_look(const struct codec *codec, struct codec_thread *t,
     must(back.len == len && (len == 0 || memcmp(back.data, data, len) == 0));
     must(trace_view_new(codec, &view, NULL) == CWM_OK);
     must(trace_view_program(view, &p, NULL) == CWM_OK);
-    look(view, &packed, len, head);
+    look(view, &packed, len, head, &whole);
+    must(trace_view_lines(view, &p, NULL) == CWM_OK);
+    look(view, &packed, len, head, &lines);
+    must(whole.len == lines.len &&
+         (whole.len == 0 || memcmp(whole.data, lines.data, whole.len) == 0));
     trace_view_free(view);
+    cwm_buf_release(&whole);
+    cwm_buf_release(&lines);
     cwm_buf_release(&packed);
     cwm_buf_release(&back);
 }
