@@ -187,6 +187,7 @@ static enum cwm_rc judge_traces(struct session *s, const volatile int *cancel,
 {
     const struct train_run *run = s->run;
     const struct generating_fields how = {.type = run->fields->type,
+                                          .device = run->fields->device,
                                           .threads = run->fields->threads};
     struct train_traces_result *r = &s->result.traces;
     char path[MAX_PATH_BYTES];
