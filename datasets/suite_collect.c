@@ -7,7 +7,7 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/base/cancel.h"
-#include "datasets/suite_internal.h"
+#include "datasets/suite_tester.h"
 
 enum {
     /* All test files are imported in one run. */

@@ -7,7 +7,7 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/base/cancel.h"
-#include "datasets/suite_internal.h"
+#include "datasets/suite_tester.h"
 
 enum cwm_rc suite_tester_open(const char *path,
                               const struct tracer_options *options,

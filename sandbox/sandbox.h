@@ -80,7 +80,7 @@ struct sandbox_limits {
 };
 
 struct sandbox_policy {
-    const char *worker_path;       /* borrowed: the program that runs inside */
+    const char *worker_path; /* borrowed: the program that runs inside */
     /*
      * Borrowed, NULL-ended: bound read-only, each at its own place; one as
      * "=/PATH" (no link in it) at SANDBOX_PLACE, so that what runs does not

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* suite_internal.h -- what suite_*.c share. */
-#ifndef DATASETS_SUITE_INTERNAL_H
-#define DATASETS_SUITE_INTERNAL_H
+/* suite_tester.h -- what suite_*.c share. */
+#ifndef DATASETS_SUITE_TESTER_H
+#define DATASETS_SUITE_TESTER_H
 
 #include "datasets/suite_trace.h"
 
@@ -25,4 +25,4 @@ enum cwm_rc suite__run(struct suite_tester *t, const struct suite_how *how,
                        const uint8_t **ret_shared, size_t *ret_len,
                        struct cwm_err *err);
 
-#endif /* DATASETS_SUITE_INTERNAL_H */
+#endif /* DATASETS_SUITE_TESTER_H */
