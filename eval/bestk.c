@@ -268,6 +268,21 @@ static enum cwm_rc filter(struct scoring *s, const struct matrix_task *m,
     return rc;
 }
 
+/* See bestk_options.compat. */
+static void spoil(struct scoring *s, const struct matrix_task *m,
+                  struct taken *t)
+{
+    for (size_t i = 0; i < t->n_tests; i++) {
+        const struct problem_text *text = &s->tests->list[m->tests[i]].text;
+
+        if (filter_needs_module(text->data, text->len)) {
+            memset(t->holds, 0, t->n_rows * t->n_tests);
+            s->result->n_spoilt++;
+            return;
+        }
+    }
+}
+
 static enum cwm_rc score_task(struct scoring *s, const struct matrix_task *m,
                               struct curves_task *task, struct cwm_err *err)
 {
@@ -277,6 +292,9 @@ static enum cwm_rc score_task(struct scoring *s, const struct matrix_task *m,
 
     if (rc == CWM_OK) {
         rc = filter(s, m, &t, &task->tests_tokens, err);
+    }
+    if (rc == CWM_OK && s->options->compat) {
+        spoil(s, m, &t);
     }
     s->result->n_candidates += t.n;
     s->result->n_programs += t.n_rows;

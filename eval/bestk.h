@@ -40,6 +40,12 @@ void bestk_set_release(struct bestk_set *set);
 
 struct bestk_options {
     struct curves_options curves; /* n_ms 0: chosen by the tests there are */
+    /*
+     * As CodeT's own code: it writes all tests of a task into one function,
+     * and where one of them cannot stand in a function (`import *`) none of
+     * the task's holds for anyone.
+     */
+    bool compat;
     bool filter; /* selectors see filtered tests only, not CWM's alone */
 };
 
@@ -49,6 +55,7 @@ struct bestk_result {
     struct filter_sums tests;
     size_t n_tasks, n_candidates, n_programs, n_right;
     size_t n_bad_references;
+    size_t n_spoilt; /* compat: tasks in which no test holds for that reason */
     bool is_estimated; /* numbers of tokens */
 };
 

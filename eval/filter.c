@@ -83,7 +83,22 @@ static bool is_restless(const char *text, size_t len, size_t at, size_t end)
     return false;
 }
 
-static bool names_restless(const char *text, size_t len)
+/* `import *`, the star standing where no module's name does. */
+static bool is_star_import(const char *text, size_t len, size_t at, size_t end)
+{
+    size_t next = end;
+
+    while (next < len && (text[next] == ' ' || text[next] == '\t')) {
+        next++;
+    }
+    return end - at == 6 && memcmp(text + at, "import", 6) == 0 && next < len &&
+           text[next] == '*';
+}
+
+/* Is there a name for which `asked` says yes, outside strings and comments? */
+static bool any_name(const char *text, size_t len,
+                     bool (*asked)(const char *text, size_t len, size_t at,
+                                   size_t end))
 {
     size_t at = 0;
 
@@ -100,7 +115,7 @@ static bool names_restless(const char *text, size_t len)
             while (end < len && is_name_byte(text[end])) {
                 end++;
             }
-            if (is_restless(text, len, at, end)) {
+            if (asked(text, len, at, end)) {
                 return true;
             }
             at = end;
@@ -122,13 +137,18 @@ enum cwm_rc filter_text(const char *text, size_t len,
         return CWM_OK;
     }
     if (rc == CWM_OK) {
-        *ret_reason = source_syntax_error(s) || source_n_lines(s) == 0
-                          ? FILTER_NO_PARSE
-                      : names_restless(text, len) ? FILTER_NOT_DETERMINISTIC
-                                                  : FILTER_KEPT;
+        *ret_reason =
+            source_syntax_error(s) || source_n_lines(s) == 0 ? FILTER_NO_PARSE
+            : any_name(text, len, is_restless) ? FILTER_NOT_DETERMINISTIC
+                                               : FILTER_KEPT;
     }
     source_free(s);
     return rc;
+}
+
+bool filter_needs_module(const char *text, size_t len)
+{
+    return any_name(text, len, is_star_import);
 }
 
 /* ---- the verdicts ---- */

@@ -43,6 +43,12 @@ const char *filter_reason_text(enum filter_reason reason);
 enum cwm_rc filter_text(const char *text, size_t len,
                         enum filter_reason *ret_reason, struct cwm_err *err);
 
+/*
+ * Can the test stand in a module only?  `from m import *` cannot stand in a
+ * function, which is where CodeT's own code puts all tests of a task.
+ */
+bool filter_needs_module(const char *text, size_t len);
+
 /* A task's tests and what they said; all arrays borrowed. */
 struct filter_task {
     size_t n_tests, n_rows;

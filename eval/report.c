@@ -133,10 +133,10 @@ void report_json(const struct report *r, struct cwm_buf *out)
     cwm_buf_addf(out,
                  "\"tasks\": %zu, \"candidates\": %zu, \"programs\": %zu, "
                  "\"right\": %zu, \"tasks_without_candidate\": %zu, "
-                 "\"references_that_fail\": %zu, "
+                 "\"references_that_fail\": %zu, \"spoilt_tasks\": %zu, "
                  "\"tokens_are_estimated\": %s, \"selectors\": {",
                  b->n_tasks, b->n_candidates, b->n_programs, b->n_right,
-                 b->curves.n_empty, b->n_bad_references,
+                 b->curves.n_empty, b->n_bad_references, b->n_spoilt,
                  b->is_estimated ? "true" : "false");
     for (size_t s = 0; s < b->options.n_selectors; s++) {
         cwm_buf_adds(out, s > 0 ? ", " : "");
@@ -225,6 +225,12 @@ void report_table(const struct report *r, struct cwm_buf *out)
                  (ull)b->tests.n_tests, (ull)b->tests.n_different,
                  (ull)b->tests.n_tasks_without);
     put_rows(r, out);
+    if (b->n_spoilt > 0) {
+        cwm_buf_addf(out,
+                     "\nin %zu tasks no test counts: one cannot stand in a "
+                     "function, where the paper's code puts them all\n",
+                     b->n_spoilt);
+    }
     cwm_buf_adds(out, "\npass@k: one of k handed in, chosen from all; best@k: "
                       "the one chosen from k\n\ntests\n");
     put_share_line(out, "generated", &b->tests.generated);

@@ -198,6 +198,7 @@ static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
     }
     choose_ks(w);
     w->options.filter = f->filter;
+    w->options.compat = f->compat;
     w->options.curves.n_draws = (size_t)f->pools;
     w->options.curves.n_test_draws = (size_t)f->pools / 4 + 1;
     w->options.curves.tokens_per_s = (double)f->tokens_per_s;

@@ -47,6 +47,26 @@ static void texts__are_judged_by_what_they_name(void **state)
     }
 }
 
+static void modules__are_needed_for_star_imports_alone(void **state)
+{
+    static const char *const yes[] = {"assert f()\nfrom a.b import *",
+                                      "from a import\t*"};
+    static const char *const no[] = {"assert f('from a import *')",
+                                     "import a\nx * y",
+                                     "# import *",
+                                     "from a import b",
+                                     "reimport * 2",
+                                     "assert '''\nimport *\n'''"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        assert_true(filter_needs_module(yes[i], strlen(yes[i])));
+    }
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+        assert_false(filter_needs_module(no[i], strlen(no[i])));
+    }
+}
+
 static const uint8_t holds[] = {
     1, 1, 0, 0, 1, /* five tests, two programs */
     1, 0, 1, 0, 1,
@@ -110,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts__are_judged_by_what_they_name),
+        cmocka_unit_test(modules__are_needed_for_star_imports_alone),
         cmocka_unit_test(verdicts__leave_out_what_tells_nothing),
         cmocka_unit_test(quality__counts_tests_as_often_as_they_came),
     };
