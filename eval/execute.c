@@ -11,12 +11,14 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/cancel.h"
 #include "eval/execute_internal.h"
+#include "tracer/workers.h"
 
 struct work {
-    struct execute__plan *plan; /* borrowed */
-    struct matrix_store *store; /* owned */
-    pthread_mutex_t lock;       /* of all below */
-    size_t next;                /* job */
+    struct execute__plan *plan;   /* borrowed */
+    struct worker_program worker; /* owned */
+    struct matrix_store *store;   /* owned */
+    pthread_mutex_t lock;         /* of all below */
+    size_t next;                  /* job */
     uint64_t n_done;
     uint64_t n_run;
     uint64_t n_all; /* jobs that want something */
@@ -169,10 +171,11 @@ static enum cwm_rc give_back(struct work *w, const struct execute__job *job,
     return rc;
 }
 
-static enum cwm_rc open_judge(struct execute__runner *r, struct cwm_err *err)
+static enum cwm_rc open_judge(const struct work *w, struct execute__runner *r,
+                              struct cwm_err *err)
 {
     const struct execute_options *o = r->plan->options;
-    const struct judge_options options = {.python = o->python,
+    const struct judge_options options = {.worker = &w->worker,
                                           .allow_missing = o->allow_missing,
                                           .memory_mb = o->memory_mb};
 
@@ -187,7 +190,7 @@ static void *work_on(void *ctx)
     enum cwm_rc rc = CWM_OK;
 
     while (rc == CWM_OK && (job = take_job(t->work)) != NULL) {
-        rc = open_judge(&t->runner, &err);
+        rc = open_judge(t->work, &t->runner, &err);
         if (rc == CWM_OK) {
             rc = execute__run(&t->runner, job, &err);
         }
@@ -235,7 +238,7 @@ static enum cwm_rc run_near_misses(struct work *w, struct execute__runner *r,
         if (!job->has_run) {
             continue;
         }
-        rc = open_judge(r, err);
+        rc = open_judge(w, r, err);
         if (rc == CWM_OK) {
             rc = execute__run_again(r, job, ret_n, err);
         }
@@ -280,15 +283,16 @@ static void count(const struct work *w, const struct thread *threads,
 }
 
 /* The interpreter's version is part of what a verdict is called by. */
-static enum cwm_rc ask_python(struct execute__runner *r, char python[16],
-                              struct cwm_err *err)
+static enum cwm_rc find_worker(struct work *w, char python[16],
+                               struct cwm_err *err)
 {
-    enum cwm_rc rc = open_judge(r, err);
+    const struct tracer_options find = {.python = w->plan->options->python};
+    enum cwm_rc rc = worker_program_find(&find, &w->worker, err);
 
     if (rc == CWM_OK) {
-        size_t len = strnlen(judge_python(r->judge), 15);
+        size_t len = strnlen(w->worker.about.version, 15);
 
-        memcpy(python, judge_python(r->judge), len);
+        memcpy(python, w->worker.about.version, len);
         python[len] = '\0';
     }
     return rc;
@@ -319,7 +323,7 @@ enum cwm_rc execute_all(const struct problem_set *problems,
         execute__runner_init(&threads[i].runner, &plan);
     }
     if (rc == CWM_OK) {
-        rc = ask_python(&threads[0].runner, counts.python, err);
+        rc = find_worker(&w, counts.python, err);
     }
     if (rc == CWM_OK) {
         rc = matrix_store_open(options->store, &w.store, err);
@@ -347,6 +351,7 @@ enum cwm_rc execute_all(const struct problem_set *problems,
     for (unsigned i = 0; threads && i < n; i++) {
         execute__runner_release(&threads[i].runner);
     }
+    worker_program_release(&w.worker);
     execute__plan_release(&plan);
     matrix_store_close(w.store);
     pthread_mutex_destroy(&w.lock);

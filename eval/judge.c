@@ -24,7 +24,6 @@ enum {
 
 struct judge {
     struct sandbox *sandbox; /* owned */
-    struct worker_program worker;
     uint64_t memory_bytes;
     struct cwm_buf request;
     struct cwm_buf out;
@@ -56,8 +55,7 @@ static enum cwm_rc find_program(const struct worker_program *worker,
 enum cwm_rc judge_open(const struct judge_options *options,
                        struct judge **ret_judge, struct cwm_err *err)
 {
-    const struct tracer_options find = {.python = options->python,
-                                        .worker_dir = options->worker_dir};
+    const struct worker_program *worker = options->worker;
     struct judge *j = cwm_calloc(1, sizeof *j); /* owned */
     const char *args[3] = {NULL};
     char path[MAX_PATH_BYTES] = "";
@@ -71,17 +69,14 @@ enum cwm_rc judge_open(const struct judge_options *options,
     cwm_buf_init(&j->out, SIZE_MAX / 2);
     cwm_buf_init(&j->err_out, SIZE_MAX / 2);
     j->memory_bytes = (uint64_t)options->memory_mb << 20;
-    rc = worker_program_find(&find, &j->worker, err);
+    rc = find_program(worker, path, err);
     if (rc == CWM_OK) {
-        rc = find_program(&j->worker, path, err);
-    }
-    if (rc == CWM_OK) {
-        if (j->worker.python) {
+        if (worker->python) {
             args[0] = "--python";
-            args[1] = j->worker.python;
+            args[1] = worker->python;
         }
         policy.worker_path = path;
-        policy.read_paths = (const char *const *)j->worker.read_paths;
+        policy.read_paths = (const char *const *)worker->read_paths;
         policy.shared_bytes =
             JUDGE_HEAD_BYTES + JUDGE_CELL_BYTES * (JUDGE_MAX_TESTS + 1);
         policy.allow_missing = options->allow_missing;
@@ -102,16 +97,10 @@ void judge_close(struct judge *j)
         return;
     }
     sandbox_close(j->sandbox);
-    worker_program_release(&j->worker);
     cwm_buf_release(&j->request);
     cwm_buf_release(&j->out);
     cwm_buf_release(&j->err_out);
     cwm_free(j);
-}
-
-const char *judge_python(const struct judge *j)
-{
-    return j->worker.about.version;
 }
 
 static struct sandbox_limits limits_for(const struct judge *j, uint64_t cpu_us,

@@ -25,19 +25,19 @@
 #define JUDGE_MAX_TESTS 60000u
 
 struct judge; /* opaque */
+struct worker_program;
 
 struct judge_options {
-    const char *python;     /* as struct tracer_options */
-    const char *worker_dir; /* NULL: as there */
-    uint32_t allow_missing; /* walls */
-    uint32_t memory_mb;     /* a run may add to the interpreter's */
+    const struct worker_program *worker; /* borrowed as long as the judge
+                                            lives: tracer/workers.h */
+    uint32_t allow_missing;              /* walls */
+    uint32_t memory_mb; /* a run may add to the interpreter's */
 };
 
-/* Fails as tracer_open(). */
+/* Fails as sandbox_open(). */
 enum cwm_rc judge_open(const struct judge_options *options,
                        struct judge **ret_judge, struct cwm_err *err);
-void judge_close(struct judge *j);               /* NULL is fine */
-const char *judge_python(const struct judge *j); /* "3.11.2" */
+void judge_close(struct judge *j); /* NULL is fine */
 
 struct judge_result {
     enum judge_state state;

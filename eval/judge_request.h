@@ -55,7 +55,7 @@ struct judge_request {
     uint64_t load_limit_us; /* CPU time before the first test */
     uint64_t wall_factor;   /* real time that is given for CPU time */
     struct judge_text program;
-    struct judge_text prelude; /* trusted: run where the tests run, before */
+    struct judge_text prelude; /* trusted: names that the tests may use */
     struct judge_text entry;   /* must be defined by the program; "" : no */
     /* Trusted: what it defines the tests take from the candidate, although
      * the name may be a builtin's. */

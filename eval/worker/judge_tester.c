@@ -14,7 +14,6 @@
 #include "eval/worker/judge_agent.h"
 #include "eval/worker/judge_link.h"
 #include "eval/worker/judge_value.h"
-#include "tracer/worker/warm.h"
 
 #define STATUS_OURS 3
 
@@ -26,7 +25,7 @@
  * equality would be the candidate's word.  Names with two underscores are not
  * asked for: Python itself looks for many on any object.
  */
-static const char remote_text[] =
+static const char classes_text[] =
     "class Remote:\n"
     "    __slots__ = ('_n',)\n"
     "    def __init__(self, n):\n"
@@ -54,9 +53,15 @@ static const char remote_text[] =
     "    def __bool__(self):\n"
     "        return ask(9, self._n, '', (), None)\n"
     "    def __str__(self):\n"
-    "        return ask(10, self._n, '', (), None)\n";
+    "        return ask(10, self._n, '', (), None)\n"
+    "class Names(dict):\n"
+    "    def __missing__(self, name):\n"
+    "        return find(name)\n";
 
-static PyObject *remote_type; /* owned, made when warm */
+/* Owned, made when warm: the two classes.  Names are the tests' builtins, which
+ * find what is none of them among the prelude's names and the candidate's. */
+static PyObject *remote_type;
+static PyObject *names_type;
 
 /* One run's; there is one run a process. */
 static struct tester {
@@ -68,7 +73,8 @@ static struct tester {
     struct judge_side side;
     PyObject *names;    /* owned: the tests' namespace */
     PyObject *provided; /* owned: a set of names that the candidate defines */
-    PyObject *absent;   /* owned: a set of names that it was asked for */
+    PyObject *builtins; /* owned: a Names */
+    PyObject *prelude;  /* owned: its names; NULL: it has not been run */
     struct cwm_buf question;
     struct cwm_buf answer;
     uint32_t n_done;
@@ -389,88 +395,108 @@ static PyObject *ask(PyObject *self, PyObject *words)
 
 static PyMethodDef ask_method = {"ask", ask, METH_VARARGS, NULL};
 
+/* ---- names ---- */
+
+/* The prelude's names are found only when a test asks for one of them. */
+static PyObject *prelude_name(PyObject *name)
+{
+    const struct judge_text *text = &tester.request->prelude;
+    PyObject *code;   /* owned */
+    PyObject *result; /* owned */
+
+    if (!tester.prelude) {
+        tester.prelude = PyDict_New();
+        if (!tester.prelude ||
+            PyDict_SetItemString(tester.prelude, "__builtins__",
+                                 PyEval_GetBuiltins()) < 0) {
+            return NULL;
+        }
+        code = judge_compile(text->data, text->len, "prelude.py");
+        result =
+            code ? PyEval_EvalCode(code, tester.prelude, tester.prelude) : NULL;
+        PyErr_Clear(); /* a prelude that breaks has the names so far */
+        Py_XDECREF(result);
+        Py_XDECREF(code);
+    }
+    return PyDict_GetItemWithError(tester.prelude, name);
+}
+
+/* What the candidate has of that name; KeyError: nothing. */
+static PyObject *candidate_name(PyObject *name)
+{
+    PyObject *none = PyTuple_New(0); /* owned */
+    PyObject *value = NULL;
+    Py_ssize_t len;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &len);
+
+    if (none && text) {
+        value = ask_operation(OPERATION_NAME, 0, text, (size_t)len, none, NULL);
+    }
+    Py_XDECREF(none);
+    if (!value) {
+        PyErr_Clear();
+        PyErr_SetObject(PyExc_KeyError, name);
+        return NULL;
+    }
+    /* An object stays what it is; a value could be another one next time. */
+    if (Py_TYPE(value) == (PyTypeObject *)remote_type &&
+        PyDict_SetItem(tester.builtins, name, value) < 0) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    return value;
+}
+
+/*
+ * find(name): where a test's name is neither its own nor a builtin's.  The
+ * prelude is trusted: what it defines is not asked of the candidate.
+ */
+static PyObject *find(PyObject *self, PyObject *name)
+{
+    PyObject *value; /* borrowed */
+
+    (void)self;
+    if (!PyUnicode_Check(name)) {
+        PyErr_SetObject(PyExc_KeyError, name);
+        return NULL;
+    }
+    value = prelude_name(name);
+    if (value) {
+        Py_INCREF(value);
+        return value;
+    }
+    return PyErr_Occurred() ? NULL : candidate_name(name);
+}
+
+static PyMethodDef find_method = {"find", find, METH_O, NULL};
+
 bool judge_tester_prepare(void)
 {
-    PyObject *names = PyDict_New();                          /* owned */
-    PyObject *function = PyCFunction_New(&ask_method, NULL); /* owned */
-    PyObject *result = NULL;                                 /* owned */
+    PyObject *names = PyDict_New();                        /* owned */
+    PyObject *asks = PyCFunction_New(&ask_method, NULL);   /* owned */
+    PyObject *finds = PyCFunction_New(&find_method, NULL); /* owned */
+    PyObject *result = NULL;                               /* owned */
 
-    if (names && function &&
+    if (names && asks && finds &&
         PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) ==
             0 &&
         PyDict_SetItemString(names, "__name__", Py_None) == 0 &&
-        PyDict_SetItemString(names, "ask", function) == 0) {
+        PyDict_SetItemString(names, "ask", asks) == 0 &&
+        PyDict_SetItemString(names, "find", finds) == 0) {
         result =
-            PyRun_StringFlags(remote_text, Py_file_input, names, names, NULL);
+            PyRun_StringFlags(classes_text, Py_file_input, names, names, NULL);
     }
     if (result) {
         remote_type = PyDict_GetItemString(names, "Remote");
+        names_type = PyDict_GetItemString(names, "Names");
         Py_XINCREF(remote_type);
+        Py_XINCREF(names_type);
     }
     Py_XDECREF(result);
-    Py_XDECREF(function);
+    Py_XDECREF(finds);
+    Py_XDECREF(asks);
     Py_XDECREF(names);
-    return remote_type != NULL;
-}
-
-/* ---- names ---- */
-
-/*
- * Where the tests look for names: their own, then the builtins, then what the
- * candidate has.  All names that a test's code mentions are looked up before
- * it runs.
- */
-static bool resolve_one(PyObject *name)
-{
-    PyObject *none = PyTuple_New(0); /* owned */
-    const char *text;
-    Py_ssize_t len;
-    PyObject *value; /* owned */
-    bool done = true;
-
-    text = PyUnicode_AsUTF8AndSize(name, &len);
-    if (!none || !text) {
-        Py_XDECREF(none);
-        return false;
-    }
-    value = ask_operation(OPERATION_NAME, 0, text, (size_t)len, none, NULL);
-    Py_DECREF(none);
-    if (value) {
-        done = PyDict_SetItem(tester.names, name, value) == 0;
-        Py_DECREF(value);
-        return done;
-    }
-    PyErr_Clear();
-    return PySet_Add(tester.absent, name) == 0;
-}
-
-static bool is_known(PyObject *name)
-{
-    return PyDict_Contains(tester.names, name) == 1 ||
-           PySet_Contains(tester.absent, name) == 1 ||
-           PyDict_Contains(PyEval_GetBuiltins(), name) == 1;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as the text's functions nest */
-static bool resolve_names(PyObject *code)
-{
-    PyObject *names = PyObject_GetAttrString(code, "co_names");   /* owned */
-    PyObject *values = PyObject_GetAttrString(code, "co_consts"); /* owned */
-    bool done = names && values;
-
-    for (Py_ssize_t i = 0; done && i < PyTuple_GET_SIZE(names); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-
-        done = is_known(name) || resolve_one(name);
-    }
-    for (Py_ssize_t i = 0; done && i < PyTuple_GET_SIZE(values); i++) {
-        PyObject *value = PyTuple_GET_ITEM(values, i);
-
-        done = !PyCode_Check(value) || resolve_names(value);
-    }
-    Py_XDECREF(names);
-    Py_XDECREF(values);
-    return done;
+    return remote_type != NULL && names_type != NULL;
 }
 
 /* Functions and classes at the top of the reference solution, and the entry:
@@ -509,19 +535,6 @@ static bool note_provided(void)
 }
 
 /* ---- loading ---- */
-
-static bool run_here(const struct judge_text *text, const char *filename)
-{
-    PyObject *code = judge_compile(text->data, text->len, filename); /* owned */
-    PyObject *result = NULL;                                         /* owned */
-
-    if (code) {
-        result = PyEval_EvalCode(code, tester.names, tester.names);
-    }
-    Py_XDECREF(code);
-    Py_XDECREF(result);
-    return result != NULL;
-}
 
 static enum matrix_cell cell_of_error(void)
 {
@@ -657,7 +670,7 @@ static void run_test(const struct judge_test *test)
         } else {
             Py_XDECREF(take_answer(code));
         }
-    } else if (resolve_names(code)) {
+    } else {
         result = PyEval_EvalCode(code, tester.names, tester.names);
     }
     used = used_us();
@@ -696,16 +709,15 @@ static bool tester_init(const struct judge_request *request,
     cwm_buf_init(&tester.question, LINK_MAX_BYTES);
     cwm_buf_init(&tester.answer, LINK_MAX_BYTES + 1);
     if (clock_getcpuclockid(run->companion, &tester.clock) != 0 ||
-        !warm_renew() || !leave_folder() ||
-        !judge_side_init(&tester.side, false, remote_type)) {
+        !leave_folder() || !judge_side_init(&tester.side, false, remote_type)) {
         return false;
     }
     tester.names = PyDict_New();
     tester.provided = PySet_New(NULL);
-    tester.absent = PySet_New(NULL);
-    return tester.names && tester.provided && tester.absent &&
+    tester.builtins = PyObject_CallOneArg(names_type, PyEval_GetBuiltins());
+    return tester.names && tester.provided && tester.builtins &&
            PyDict_SetItemString(tester.names, "__builtins__",
-                                PyEval_GetBuiltins()) == 0;
+                                tester.builtins) == 0;
 }
 
 static int broken(void)
@@ -729,14 +741,8 @@ int judge_tester_run(const struct judge_request *request,
     if (!link_receive(tester.peer, &tester.answer)) {
         return broken();
     }
-    if (request->mode == JUDGE_APART) {
-        if ((request->prelude.len > 0 &&
-             !run_here(&request->prelude, "prelude.py"))) {
-            PyErr_Clear();
-        }
-        if (!note_provided()) {
-            return broken();
-        }
+    if (request->mode == JUDGE_APART && !note_provided()) {
+        return broken();
     }
     begin(request->load_limit_us);
     cell = load();
