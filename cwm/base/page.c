@@ -20,7 +20,7 @@ static const char style[] =
     "body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 "
     "system-ui,sans-serif}\n"
     "main{max-width:1060px;margin:0 auto;padding:28px 20px 40px}\n"
-    "h1{font-size:24px;margin:0 0 2px}h2{font-size:15px;margin:0 0 10px}\n"
+    "h1{font-size:24px;margin:0 0 2px;overflow-wrap:anywhere}h2{font-size:15px;margin:0 0 10px}\n"
     "p{margin:0;color:var(--soft)}code{font-size:13px}\n"
     ".facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,"
     "1fr));gap:12px;margin:22px 0}\n"
@@ -46,7 +46,8 @@ static const char style[] =
     "font-variant-numeric:tabular-nums}td,th{text-align:right;"
     "padding:3px 6px;border-bottom:1px solid var(--line);font-weight:400}"
     "th{color:var(--soft)}td:first-child,th:first-child{text-align:left}"
-    "small{color:var(--soft)}.wide{overflow-x:auto}\n";
+    "small{color:var(--soft);display:block;white-space:nowrap}"
+    ".wide{overflow-x:auto}\n";
 
 void page_text(struct cwm_buf *out, const char *text, size_t max)
 {
