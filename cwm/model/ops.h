@@ -101,9 +101,12 @@ struct ops_adamw {
 };
 
 struct ops {
-    const char *name;        /* "reference", "cpu" */
-    enum ops_type type;      /* what it computes in: OPS_F32 or OPS_BF16 */
-    bool no_memory;          /* the table's own: an operation had no scratch */
+    const char *name;   /* "reference", "cpu" */
+    enum ops_type type; /* what it computes in: OPS_F32 or OPS_BF16 */
+    bool no_memory;     /* the table's own: an operation had no scratch */
+    /* norm_back() may have the gradient along the residual stream in o->type:
+     * in its copy, which is added to, with dx NULL. */
+    bool has_typed_dx;
     size_t n_logits_at_once; /* logits of so many words pay; 0: as on a CPU */
 
     /* ---- memory ---- */
@@ -249,6 +252,13 @@ struct ops {
                            const void *out, const float *lse, size_t n,
                            const struct ops_heads *h, const uint32_t *starts,
                            float *scratch, void *dqkv);
+    /* The same, then rope() back on dqkv; NULL: two calls. */
+    void (*attention_back_turned)(struct ops *o, const void *dout,
+                                  const void *qkv, const void *out,
+                                  const float *lse, size_t n,
+                                  const struct ops_heads *h,
+                                  const uint32_t *starts, const float *turns,
+                                  float *scratch, void *dqkv);
     void (*swiglu_back)(struct ops *o, const void *dout, const void *gate_up,
                         size_t n, size_t n_ffn, void *dgate_up);
     /* dtable [V,C]: row ids[t] += dx[t] */

@@ -324,6 +324,8 @@ extern "C" enum cwm_rc ops_cuda_new(const struct ops_cuda_options *options,
     o->type = options->type;
     c->is_deterministic = options->is_deterministic;
     o->n_logits_at_once = (size_t)1 << 27;
+    /* a third fewer bytes in the norms' backward */
+    o->has_typed_dx = options->type == OPS_BF16;
     o->alloc = cuda_alloc;
     o->free = cuda_free;
     o->zero = cuda_zero;

@@ -100,7 +100,8 @@ void cuda__flash(struct cuda_ops *c, const struct cuda_attention *a,
                  __nv_bfloat16 *out, float *lse);
 void cuda__flash_back(struct cuda_ops *c, const struct cuda_attention *a,
                       const __nv_bfloat16 *dout, const __nv_bfloat16 *out,
-                      const float *lse, float *deltas, __nv_bfloat16 *dqkv);
+                      const float *lse, const float *turns, float *deltas,
+                      __nv_bfloat16 *dqkv);
 
 /* ---- numbers of either type -----------------------------------------------
  */

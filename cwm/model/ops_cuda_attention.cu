@@ -308,12 +308,10 @@ static void launch_back(struct cuda_ops *c, const back_args<T> &a)
     cuda__launched(c, "attention_back");
 }
 
-static void cuda_attention_back(struct ops *o, const void *dout,
-                                const void *qkv, const void *out,
-                                const float *lse, size_t n,
-                                const struct ops_heads *h,
-                                const uint32_t *starts, float *scratch,
-                                void *dqkv)
+static void cuda_attention_back_turned(
+    struct ops *o, const void *dout, const void *qkv, const void *out,
+    const float *lse, size_t n, const struct ops_heads *h,
+    const uint32_t *starts, const float *turns, float *scratch, void *dqkv)
 {
     typedef __nv_bfloat16 half;
     struct cuda_ops *c = cuda_of(o);
@@ -327,7 +325,7 @@ static void cuda_attention_back(struct ops *o, const void *dout,
 
         if (fast_of(c, qkv, &s, &a)) {
             cuda__flash_back(c, &a, (const half *)dout, (const half *)out, lse,
-                             scratch, (half *)dqkv);
+                             turns, scratch, (half *)dqkv);
         }
     } else if (o->type == OPS_F32) {
         launch_back<float>(c,
@@ -338,10 +336,25 @@ static void cuda_attention_back(struct ops *o, const void *dout,
                               (const half *)out, lse, scratch, (half *)dqkv});
     }
     cuda__launched(c, "attention_back");
+    if (turns && !is_fast(o, h)) {
+        o->rope(o, dqkv, n, h, turns, true);
+    }
+}
+
+static void cuda_attention_back(struct ops *o, const void *dout,
+                                const void *qkv, const void *out,
+                                const float *lse, size_t n,
+                                const struct ops_heads *h,
+                                const uint32_t *starts, float *scratch,
+                                void *dqkv)
+{
+    cuda_attention_back_turned(o, dout, qkv, out, lse, n, h, starts, NULL,
+                               scratch, dqkv);
 }
 
 void cuda__set_attention(struct ops *o)
 {
     o->attention = cuda_attention_forward;
     o->attention_back = cuda_attention_back;
+    o->attention_back_turned = cuda_attention_back_turned;
 }

@@ -19,11 +19,43 @@ struct back_args {
     struct cuda_attention a;
     const __nv_bfloat16 *dout, *out; /* [N,H,D] */
     const float *lse;                /* [N,H] */
+    const float *turns;              /* [N,D] to turn back by, or NULL */
     float *deltas;                   /* [N,H] */
     __nv_bfloat16 *dqkv;             /* [N,H+2G,D] */
 };
 
 static const float log2_e = 1.44269504f;
+
+/* A gradient by turned channels becomes one by channels as they were: what is
+ * 32 apart is in one thread.  `row`: this thread's first. */
+static __device__ inline void turn_back(const struct back_args &b,
+                                        float d[LOCAL], int row)
+{
+    int column = (int)threadIdx.x % 4 * 2;
+
+    if (!b.turns) {
+        return;
+    }
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int t = min(row + half * 8, b.a.n_tokens - 1);
+        const float *turn = b.turns + (size_t)t * TILE + column;
+
+#pragma unroll
+        for (int j = 0; j < TILE / 16; j++) {
+            float2 c = *(const float2 *)(turn + j * 8);
+            float2 s = *(const float2 *)(turn + TILE / 2 + j * 8);
+            float *low = d + j * 4 + half * 2;
+            float *high = low + LOCAL / 2;
+            float2 a = make_float2(low[0], low[1]);
+
+            low[0] = a.x * c.x + high[0] * s.x;
+            low[1] = a.y * c.y + high[1] * s.y;
+            high[0] = high[0] * c.x - a.x * s.x;
+            high[1] = high[1] * c.y - a.y * s.y;
+        }
+    }
+}
 
 /* ---- queries --------------------------------------------------------------
  */
@@ -150,6 +182,7 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 3)
     {
         const float scales[2] = {a.scale, a.scale};
 
+        turn_back(b, dq, row);
         store_rows(dq, scales, b.dqkv + (size_t)head * TILE, stride, first,
                    a.n_tokens);
     }
@@ -334,6 +367,7 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 2)
         const float scales[2] = {a.scale, a.scale};
         const float ones[2] = {1, 1};
 
+        turn_back(b, dk, row);
         store_rows(dk, scales, b.dqkv + (size_t)(a.n_heads + g) * TILE, stride,
                    first, a.n_tokens);
         store_rows(dv, ones,
@@ -344,10 +378,11 @@ static __global__ void __launch_bounds__(GROUP_THREADS, 2)
 
 void cuda__flash_back(struct cuda_ops *c, const struct cuda_attention *a,
                       const __nv_bfloat16 *dout, const __nv_bfloat16 *out,
-                      const float *lse, float *deltas, __nv_bfloat16 *dqkv)
+                      const float *lse, const float *turns, float *deltas,
+                      __nv_bfloat16 *dqkv)
 {
     unsigned n_tiles = cuda_blocks(a->n_tokens, TILE);
-    struct back_args b = {*a, dout, out, lse, deltas, dqkv};
+    struct back_args b = {*a, dout, out, lse, turns, deltas, dqkv};
 
     cuda__note(c,
                cudaFuncSetAttribute(flash_keys,

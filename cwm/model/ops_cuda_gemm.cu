@@ -15,7 +15,7 @@ enum gemm_kind {
     GEMM_DW,      /* dw [n_out,n_in] += dy^T x */
 };
 
-enum { N_OFFERS = 8, N_TRIES = 3, WORKSPACE_BYTES = 64 << 20 };
+enum { N_OFFERS = 24, N_TRIES = 3, WORKSPACE_BYTES = 64 << 20 };
 
 /* In cuBLASLt's terms: d [m,n] (columns ldd apart) of sums over k. */
 struct gemm {

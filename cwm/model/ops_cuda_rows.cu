@@ -231,7 +231,7 @@ template <typename T> struct norm_back_args {
     const float *scales; /* [N] */
     int n_rows, n_channels;
     const float *weight; /* [C] */
-    float *dx;           /* [N,C] */
+    float *dx;           /* [N,C]; NULL: the copy is all there is */
     T *copy;             /* [N,C], or NULL */
     float *partials;     /* [BACK_BLOCKS,C] of the weight's gradient */
 };
@@ -263,7 +263,8 @@ static __global__ void __launch_bounds__(THREADS) norm_back(norm_back_args<T> a)
         for (int i = 0; i < V; i++) {
             x[i] = get4(a.x + at + i * STEP);
             g[i] = get4(a.dout + at + i * STEP);
-            d[i] = get4(a.dx + at + i * STEP);
+            d[i] = a.dx ? get4(a.dx + at + i * STEP)
+                        : get4(a.copy + at + i * STEP);
         }
 #pragma unroll
         for (int i = 0; i < V; i++) {
@@ -283,7 +284,9 @@ static __global__ void __launch_bounds__(THREADS) norm_back(norm_back_args<T> a)
             d[i].y += scale * (g[i].y - x[i].y * sum);
             d[i].z += scale * (g[i].z - x[i].z * sum);
             d[i].w += scale * (g[i].w - x[i].w * sum);
-            put4(a.dx + at + i * STEP, d[i]);
+            if (a.dx) {
+                put4(a.dx + at + i * STEP, d[i]);
+            }
             if (a.copy) {
                 put4(a.copy + at + i * STEP, d[i]);
             }
@@ -335,10 +338,13 @@ template <typename T> static __global__ void norm_back_any(norm_back_args<T> a)
         for (int i = threadIdx.x; i < a.n_channels; i += THREADS) {
             float g = get(a.dout[at + i]);
             float x = a.x[at + i] * scale;
-            float d = a.dx[at + i] + scale * (g * a.weight[i] - x * sum);
+            float before = a.dx ? a.dx[at + i] : get(a.copy[at + i]);
+            float d = before + scale * (g * a.weight[i] - x * sum);
 
             dw[i] += g * x;
-            a.dx[at + i] = d;
+            if (a.dx) {
+                a.dx[at + i] = d;
+            }
             if (a.copy) {
                 put(a.copy + at + i, d);
             }

@@ -97,6 +97,7 @@ static void layer_back(struct transformer *t, size_t number, size_t n)
     const struct transformer_kept *k = &t->kept[number];
     struct ops_heads heads = heads_of(t, number);
     void *copy = t->dx_copy == t->dx ? NULL : t->dx_copy;
+    float *dx = o->has_typed_dx ? NULL : t->dx;
 
     linear_back(t, t->dx_copy, k->gated, n, &l->down_matrix, l->down,
                 t->dgated);
@@ -104,16 +105,22 @@ static void layer_back(struct transformer *t, size_t number, size_t n)
     linear_back(t, t->dgate_up, k->normed2, n, &l->gate_up_matrix, l->gate_up,
                 t->dnormed);
     o->norm_back(o, t->dnormed, k->middle, k->scales2, n, c->d_model,
-                 t->weights + l->ffn_norm, t->dx, t->gradients + l->ffn_norm,
+                 t->weights + l->ffn_norm, dx, t->gradients + l->ffn_norm,
                  copy);
 
     linear_back(t, t->dx_copy, k->mixed, n, &l->o_matrix, l->o, t->dmixed);
-    o->attention_back(o, t->dmixed, k->qkv, k->mixed, k->lse, n, &heads,
-                      t->starts, t->deltas, t->dqkv);
-    o->rope(o, t->dqkv, n, &heads, t->turns, true);
+    if (o->attention_back_turned) {
+        o->attention_back_turned(o, t->dmixed, k->qkv, k->mixed, k->lse, n,
+                                 &heads, t->starts, t->turns, t->deltas,
+                                 t->dqkv);
+    } else {
+        o->attention_back(o, t->dmixed, k->qkv, k->mixed, k->lse, n, &heads,
+                          t->starts, t->deltas, t->dqkv);
+        o->rope(o, t->dqkv, n, &heads, t->turns, true);
+    }
     linear_back(t, t->dqkv, k->normed1, n, &l->qkv_matrix, l->qkv, t->dnormed);
     o->norm_back(o, t->dnormed, k->x, k->scales1, n, c->d_model,
-                 t->weights + l->attention_norm, t->dx,
+                 t->weights + l->attention_norm, dx,
                  t->gradients + l->attention_norm, copy);
 }
 
@@ -124,12 +131,20 @@ static void body_back(struct transformer *t, size_t n)
     const struct model_config *c = &t->config;
     size_t i;
 
-    o->zero(o, t->dx, n * c->d_model * sizeof *t->dx);
+    if (o->has_typed_dx) {
+        o->zero(o, t->dx_copy, n * c->d_model * ops_type_bytes(o->type));
+    } else {
+        o->zero(o, t->dx, n * c->d_model * sizeof *t->dx);
+    }
     o->norm_back(o, t->dnormed, t->last, t->scales, n, c->d_model,
-                 t->weights + t->norm, t->dx, t->gradients + t->norm,
+                 t->weights + t->norm, o->has_typed_dx ? NULL : t->dx,
+                 t->gradients + t->norm,
                  t->dx_copy == t->dx ? NULL : t->dx_copy);
     for (i = c->n_layers; i-- > 0;) {
         layer_back(t, i, n);
+    }
+    if (o->has_typed_dx) {
+        o->to_f32(o, t->dx_copy, n * c->d_model, t->dx);
     }
     o->embed_back(o, t->ids, n, t->dx, c->vocab_size, c->d_model,
                   t->gradients + t->embedding);

@@ -166,6 +166,19 @@ static void test_norm(size_t n, size_t c)
     compare_within("norm_back", &dx, 2e-6);
     compare_within("norm_back's weight", &dw, 4e-6);
     compare("norm_back's copy", &copy);
+    if (gpu->has_typed_dx) {
+        struct both add = typed(n * c, 6, 1);
+        float *wide = must_have(malloc(n * c * sizeof *wide));
+
+        ref->to_f32(ref, add.ref, n * c, wide);
+        gpu->norm_back(gpu, y.gpu, x.gpu, scales.gpu, n, c, w.gpu, NULL, dw.gpu,
+                       add.gpu);
+        ref->norm_back(ref, y.ref, x.ref, scales.ref, n, c, w.ref, wide, dw.ref,
+                       add.ref);
+        compare("norm_back in the copy alone", &add);
+        free(wide);
+        drop(&add);
+    }
     gpu->add_norm(gpu, x.gpu, NULL, n, c, w.gpu, 1e-5f, NULL, out.gpu, NULL);
     ref->add_norm(ref, x.ref, NULL, n, c, w.ref, 1e-5f, NULL, out.ref, NULL);
     compare("norm", &out);
@@ -348,6 +361,10 @@ static void test_attention(size_t n, struct ops_heads h, size_t row)
     ref->attention_back(ref, dout.ref, qkv.ref, out.ref, lse.ref, n, &h,
                         starts.ref, deltas.ref, dqkv.ref);
     compare_within("attention_back", &dqkv, is_half ? 8e-3 : 4e-6);
+    gpu->attention_back_turned(gpu, dout.gpu, qkv.gpu, out.gpu, lse.gpu, n, &h,
+                               starts.gpu, turns.gpu, deltas.gpu, dqkv.gpu);
+    ref->rope(ref, dqkv.ref, n, &h, turns.ref, true);
+    compare_within("attention_back_turned", &dqkv, is_half ? 8e-3 : 4e-6);
     drop(&qkv), drop(&out), drop(&lse), drop(&dout), drop(&deltas);
     drop(&dqkv), drop(&positions), drop(&freqs), drop(&turns);
     if (row) {
