@@ -2,6 +2,7 @@
 /* judge.c -- requests to a warm worker, verdicts out of its memory. */
 #include "eval/judge.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,8 +130,10 @@ static enum matrix_cell cell_of_end(const struct sandbox_verdict *verdict)
         return MATRIX_OUTPUT;
     case SANDBOX_END_DENIED:
         return MATRIX_DENIED;
-    case SANDBOX_END_EXITED:
     case SANDBOX_END_SIGNALLED:
+        /* The timer of the tests' own process. */
+        return verdict->code == SIGPROF ? MATRIX_TIMEOUT : MATRIX_CRASH;
+    case SANDBOX_END_EXITED:
         return MATRIX_CRASH;
     }
     return MATRIX_CRASH;
@@ -214,6 +217,7 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
         request->tester_us ? request->tester_us : TESTER_US;
     const struct sandbox_limits limits = limits_for(
         j, cpu_us + tester_us, cpu_us * request->wall_factor + 4 * tester_us);
+    struct judge_request own = *request;
     struct judge_result result = {.state = JUDGE_STARTED};
     struct sandbox_verdict verdict;
     const uint8_t *shared;
@@ -224,7 +228,8 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
         return CWM_FAIL(err, CWM_LIMIT, "cannot run %zu tests at once",
                         request->n_tests);
     }
-    rc = judge_request_write(request, &j->request, err);
+    own.tester_us = tester_us;
+    rc = judge_request_write(&own, &j->request, err);
     if (rc == CWM_OK) {
         rc = sandbox_run(j->sandbox, j->request.data, j->request.len, "", 0,
                          &limits, cancel, &verdict, &j->out, &j->err_out, err);

@@ -6,9 +6,9 @@
 
 #include "cwm/base/alloc.h"
 
-static const char magic[] = "CWMJDG1\n";
+static const char magic[] = "CWMJDG2\n";
 
-enum { MAGIC_BYTES = 8, N_NUMBERS = 4, N_TEXTS = 5 };
+enum { MAGIC_BYTES = 8, N_TEXTS = 5 };
 
 static void put_u64(struct cwm_buf *out, uint64_t value)
 {
@@ -38,6 +38,7 @@ enum cwm_rc judge_request_write(const struct judge_request *request,
     put_u64(out, request->mode);
     put_u64(out, request->load_limit_us);
     put_u64(out, request->wall_factor);
+    put_u64(out, request->tester_us);
     put_u64(out, request->n_tests);
     for (size_t i = 0; i < N_TEXTS; i++) {
         put_text(out, texts[i]->data, texts[i]->len);
@@ -100,6 +101,7 @@ enum cwm_rc judge_request_read(const uint8_t *data, size_t len,
     r.mode = get_u64(&in);
     r.load_limit_us = get_u64(&in);
     r.wall_factor = get_u64(&in);
+    r.tester_us = get_u64(&in);
     r.n_tests = (size_t)get_u64(&in);
     for (size_t i = 0; i < N_TEXTS; i++) {
         texts[i]->data = get_text(&in, &texts[i]->len);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -720,6 +721,17 @@ static bool tester_init(const struct judge_request *request,
                                 tester.builtins) == 0;
 }
 
+/* Tests that do not end by themselves end here: the verdict is the kernel's. */
+static void start_timer(uint64_t cpu_us)
+{
+    const struct itimerval timer = {
+        .it_value = {(time_t)(cpu_us / 1000000),
+                     (suseconds_t)(cpu_us % 1000000)}};
+
+    signal(SIGPROF, SIG_DFL);
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
 static int broken(void)
 {
     put_u32(4, JUDGE_BROKEN);
@@ -736,6 +748,7 @@ int judge_tester_run(const struct judge_request *request,
         !tester_init(request, run)) {
         return STATUS_OURS;
     }
+    start_timer(request->tester_us);
     begin(request->load_limit_us);
     wait_for_answer(); /* until it is ready */
     if (!link_receive(tester.peer, &tester.answer)) {
