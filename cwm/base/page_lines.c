@@ -75,10 +75,10 @@ static bool make_frame(const struct page_lines *plot, struct frame *f)
     double step;
 
     *f = (struct frame){.plot = plot,
-                        .x_low = INFINITY,
-                        .x_high = -INFINITY,
-                        .y_low = INFINITY,
-                        .y_high = -INFINITY,
+                        .x_low = (double)INFINITY,
+                        .x_high = -(double)INFINITY,
+                        .y_low = (double)INFINITY,
+                        .y_high = -(double)INFINITY,
                         .n = plot->n < PAGE_MAX_LINES ? plot->n
                                                       : PAGE_MAX_LINES};
     for (size_t s = 0; s < f->n; s++) {
