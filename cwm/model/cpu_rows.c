@@ -166,7 +166,9 @@ static float quantize(const float *values, int8_t *bytes, int32_t *ret_shift)
     size_t i;
 
     for (i = 0; i < ROWS_IN; i++) {
-        largest = fmaxf(largest, fabsf(values[i]));
+        float size = fabsf(values[i]);
+
+        largest = size > largest ? size : largest;
     }
     inverse = largest > 0 ? 127.0f / largest : 0.0f;
     for (i = 0; i < ROWS_IN; i++) {
