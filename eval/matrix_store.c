@@ -37,10 +37,10 @@ static enum cwm_rc fail(struct matrix_store *s, const char *what,
                         struct cwm_err *err)
 {
     int code = sqlite3_errcode(s->db);
-    enum cwm_rc rc = code == SQLITE_NOMEM ? CWM_NOMEM
-                     : code == SQLITE_CORRUPT || code == SQLITE_NOTADB
-                         ? CWM_FORMAT
-                         : CWM_IO;
+    enum cwm_rc rc = code == SQLITE_NOMEM     ? CWM_NOMEM
+                     : code == SQLITE_NOTADB  ? CWM_USAGE
+                     : code == SQLITE_CORRUPT ? CWM_FORMAT
+                                              : CWM_IO;
 
     return CWM_FAIL(err, rc, "could not %s '%s': %s", what, s->path,
                     sqlite3_errmsg(s->db));

@@ -84,7 +84,7 @@ struct problem_set {
 };
 
 /*
- * Fails: CWM_USAGE (the kind cannot be told, no problem in it), CWM_IO,
+ * Fails: CWM_USAGE (not there, no problem in it), CWM_IO,
  * CWM_FORMAT (damaged compression), CWM_NOMEM, CWM_LIMIT.
  */
 enum cwm_rc problem_set_read(const char *path, struct problem_set *ret_set,

@@ -86,6 +86,12 @@ static enum cwm_rc read_all(const char *path, struct cwm_buf *out,
     bool more = true;
     enum cwm_rc rc = lines_open(path, MAX_LINE_BYTES, NULL, &lines, err);
 
+    if (rc == CWM_IO) { /* it was named by who asked */
+        rc = CWM_USAGE;
+        if (err) {
+            err->code = rc;
+        }
+    }
     while (rc == CWM_OK && more) {
         rc = lines_next(lines, &line, &more, err);
         if (rc == CWM_OK && more) {

@@ -40,7 +40,7 @@ static enum cwm_rc score_all(struct judged *j, struct cwm_err *err)
             row[t] = cruxeval_pass(&j->result, t, j->ks[i], j->f->compat);
             is_told = is_told && !isnan(row[t]);
         }
-        j->scores[i].mean = NAN;
+        j->scores[i].mean = (double)NAN;
         if (is_told) {
             rc = passk_interval(row, n, &how, &j->scores[i], err);
         }

@@ -23,6 +23,7 @@ struct judged {
     size_t n_ks;
     struct passk_interval scores[EVAL_MAX_KS]; /* mean NAN: too few samples */
     uint64_t outcomes[MATRIX_N_CELLS];         /* samples that ended so */
+    struct passk_comparison against[EVAL_MAX_KS]; /* with --against */
 };
 
 static void release(struct judged *j)
@@ -65,7 +66,7 @@ static enum cwm_rc score(struct judged *j, size_t which, double *row,
                      ? 0
                      : passk_estimate(m->n_candidates, n_right, j->ks[which]);
         if (isnan(row[t])) {
-            j->scores[which].mean = NAN;
+            j->scores[which].mean = (double)NAN;
             return CWM_OK;
         }
     }
@@ -117,6 +118,9 @@ static void put_json(const struct judged *j, struct cwm_buf *out)
     for (size_t i = 0; i < j->n_ks; i++) {
         eval_put_score(out, j->ks[i], &j->scores[i]);
     }
+    for (size_t i = 0; i < j->n_ks && j->f->against; i++) {
+        eval_put_against(out, j->ks[i], &j->against[i]);
+    }
     eval_put_counts(&j->problems, &j->samples, out);
     eval_put_outcomes(out, j->outcomes);
     eval_put_runs(out, &j->counts);
@@ -131,6 +135,9 @@ static void put_table(const struct judged *j, struct cwm_buf *out)
                  j->f->compat ? "compat: scored as the papers do" : "strict");
     for (size_t i = 0; i < j->n_ks; i++) {
         eval_put_score_line(out, j->ks[i], &j->scores[i]);
+    }
+    for (size_t i = 0; i < j->n_ks && j->f->against; i++) {
+        eval_put_against_line(out, j->ks[i], &j->against[i]);
     }
     eval_put_outcome_lines(out, j->outcomes);
     if (j->samples.n_missing > 0) {
@@ -182,6 +189,11 @@ int eval_passk(const struct eval_fields *f)
     progress_clear(&progress);
     if (rc == CWM_OK) {
         rc = score_all(&j, &err);
+    }
+    if (rc == CWM_OK && f->against) {
+        rc = eval_against(f, &j.problems, &j.matrix, &how, j.ks, j.n_ks,
+                          j.against, &err);
+        progress_clear(&progress);
     }
     code = rc == CWM_OK ? print(&j) : eval_fail("passk", &err);
     release(&j);

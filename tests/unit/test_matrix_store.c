@@ -76,7 +76,7 @@ static void store__is_not_made_of_another_file(void **state)
     (void)state;
     forget();
     assert_int_equal(io_replace_file(path, text, sizeof text, NULL), CWM_OK);
-    assert_int_equal(matrix_store_open(path, &s, &err), CWM_FORMAT);
+    assert_int_equal(matrix_store_open(path, &s, &err), CWM_USAGE);
     assert_null(s);
     assert_int_equal(matrix_store_open("/nowhere/x.db", &s, &err), CWM_IO);
 }

@@ -138,7 +138,7 @@ static void problem__a_file_without_any_is_refused(void **state)
     assert_int_equal(problem_set_read(file("{\"a\": 1}\n"), &set, &err),
                      CWM_USAGE);
     assert_non_null(strstr(err.message, "no problem"));
-    assert_int_equal(problem_set_read("/nowhere/x", &set, &err), CWM_IO);
+    assert_int_equal(problem_set_read("/nowhere/x", &set, &err), CWM_USAGE);
 }
 
 static void sample__nothing_is_dropped_in_silence(void **state)
