@@ -251,6 +251,7 @@ void export_card(const struct export_options *o,
     add_names("By origin", &store->origins, out);
     add_names("By licence", &store->licences, out);
     add_names("Traces by verdict", &store->verdicts, out);
+    add_names("By interpreter", &store->pythons, out);
     add_cleaning(o, done, out);
     cwm_buf_addf(
         out,
