@@ -11,6 +11,7 @@ import argparse
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,8 +57,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     draw = random.Random(options.seed)
-    sources = [str(ROOT / "examples"), f"generate:{60 * options.kills}"]
     with tempfile.TemporaryDirectory(prefix="cwm-crash-") as folder:
+        # a copy: who works on the examples meanwhile does not change it
+        shutil.copytree(ROOT / "examples", os.path.join(folder, "examples"))
+        sources = [os.path.join(folder, "examples"),
+                   f"generate:{max(360, 20 * options.kills)}"]
         whole = os.path.join(folder, "whole.db")
         start = time.monotonic()
         build(options.cwm, whole, sources)
