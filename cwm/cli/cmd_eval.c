@@ -52,6 +52,12 @@ static const struct opt options[] = {
      .value = "FILE",
      .help = "of passk: lines with task_id and completion or solution, or "
              "CodeT's with prompt and samples"},
+    {.name = "against",
+     .type = OPT_STRING,
+     .offset = FIELD(against),
+     .value = "FILE",
+     .help = "of passk: another model's samples of the same problems: the "
+             "difference, its interval, how likely chance is"},
     {.name = "canonical",
      .type = OPT_FLAG,
      .offset = FIELD(canonical),

@@ -20,6 +20,7 @@
 /* As given; texts are borrowed from argv. */
 struct eval_fields {
     const char *problems, *samples;
+    const char *against; /* of passk: the other model's samples */
     bool canonical;
     const char *results;
     int crux_mode;  /* enum cruxeval_mode */
@@ -88,6 +89,21 @@ void eval_put_runs(struct cwm_buf *out, const struct execute_counts *counts);
 int eval_passk(const struct eval_fields *f);
 int eval_cruxeval(const struct eval_fields *f);
 int eval_bestk(const struct eval_fields *f);
+
+/*
+ * The samples of f->against on the same problems, compared with `first` for
+ * each k: out[0..n_ks), whose difference.mean is NAN where it cannot be told.
+ */
+enum cwm_rc eval_against(const struct eval_fields *f,
+                         const struct problem_set *problems,
+                         const struct matrix *first,
+                         const struct execute_options *how, const uint64_t *ks,
+                         size_t n_ks, struct passk_comparison *out,
+                         struct cwm_err *err);
+void eval_put_against(struct cwm_buf *out, uint64_t k,
+                      const struct passk_comparison *c);
+void eval_put_against_line(struct cwm_buf *out, uint64_t k,
+                           const struct passk_comparison *c);
 
 /*
  * CRUXEval's samples from the model behind f->endpoint.  On success both sets

@@ -51,3 +51,13 @@ cwm eval bestk --problems problems.jsonl --samples samples.jsonl
 echo "exit $?"
 run --tests no-such-file
 echo "exit $?"
+# Two models: the other one has nothing right but T/2.
+cat >others.jsonl <<'END'
+{"task_id": "T/0", "completion": "    return x\n"}
+{"task_id": "T/1", "completion": "    return xs[0]\n"}
+{"task_id": "T/2", "completion": "    return None\n"}
+END
+cwm eval passk --problems problems.jsonl --samples samples.jsonl \
+    --against others.jsonl --k 1,2 | grep against
+cwm eval passk --problems problems.jsonl --samples samples.jsonl \
+    --against others.jsonl --json | grep -oE '"against@1": [^}]*}'
