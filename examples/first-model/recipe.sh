@@ -5,7 +5,7 @@
 # are made of stands in programs.json.
 
 # Programs, two calls of each, and the seed that they are made from.
-programs=40000
+programs=36000
 seed=1
 
 # The tokenizer learns from other programs, and keeps digits apart: numbers
@@ -24,7 +24,7 @@ max_tokens=768
 # left over in a row is lost; attention stays within a trace.
 model="--layers 4 --width 128 --heads 4 --kv-heads 4 --ffn 384 --window 0"
 batches="--rows 2 --row-tokens 2048 --packing whole"
-steps=5600
+steps=5200
 learning="--rate 3e-3 --final-part 0.02 --warmup-steps 100 --decay 0.05"
 type=bf16
 
