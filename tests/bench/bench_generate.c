@@ -11,9 +11,9 @@
  * - the rate of oneDNN's matrix products of the layers' shapes, and what a
  *   prompt of 512 tokens makes of it;
  * - 16 samples of that prompt at once against one.
- * Times are the best of several.  Prints one JSON object a line, with the
- * ratios that count.  On a machine that others use, too, --cpu-time takes one
- * thread and its own time.
+ * Of several runs the median counts, ratios are taken within a run.  Prints one
+ * JSON object a line, with the ratios that count.  On a machine that others
+ * use, too, --cpu-time takes one thread and its own time.
  */
 #include <math.h>
 #include <pthread.h>
@@ -39,6 +39,7 @@ enum {
     N_NEW = 64,
     N_SAMPLES = 16,
     N_RUNS = 3,
+    N_READS = 20,
     MAX_THREADS = 64
 };
 
@@ -130,13 +131,14 @@ static void on_threads(struct part *parts, void *(*work)(void *))
     }
 }
 
-/* GB/s */
+/* GB/s, over about the time that some tokens take */
 static double read_rate(void)
 {
     struct part parts[MAX_THREADS] = {{.bytes = NULL}};
     size_t huge = (size_t)2 << 20;
     uint8_t *bytes = checked(aligned_alloc(huge, READ_BYTES));
-    double best = 0;
+    double start;
+    double seconds;
 
     madvise(bytes, READ_BYTES, MADV_HUGEPAGE);
     memset(bytes, 1, READ_BYTES);
@@ -144,14 +146,13 @@ static double read_rate(void)
         parts[i].n_bytes = READ_BYTES / n_threads / 4096 * 4096;
         parts[i].bytes = bytes + i * parts[i].n_bytes;
     }
-    for (int run = 0; run < 10; run++) {
-        double start = now();
-
+    start = now();
+    for (int run = 0; run < N_READS; run++) {
         on_threads(parts, read_part);
-        best = fmax(best, (double)READ_BYTES / (now() - start) * 1e-9);
     }
+    seconds = now() - start;
     free(bytes);
-    return best;
+    return N_READS * (double)READ_BYTES / seconds * 1e-9;
 }
 
 /* One thread's share of the layers' products of a prompt. */
@@ -312,6 +313,9 @@ struct measured {
     double single;  /* tokens/s, behind a prompt of one token */
     double behind;  /* tokens/s, behind the long prompt */
     double samples; /* tokens/s of all together, behind the long prompt */
+    double read;    /* GB/s */
+    double share;   /* of what is read right before and behind, by weights */
+    double ratio;   /* samples over behind */
 };
 
 static void run(struct generator *g, size_t n_prompt, size_t n_samples,
@@ -335,11 +339,63 @@ static void run(struct generator *g, size_t n_prompt, size_t n_samples,
     *ret_prompt = (double)n_prompt / (c->first - start);
 }
 
+static double per_second(const struct clocked *c, size_t n_first)
+{
+    return (double)(c->n - n_first) / (c->last - c->first);
+}
+
+static struct measured measure_once(struct generator *g,
+                                    const struct setting *s)
+{
+    struct measured m = {.read = read_rate()};
+    struct clocked c;
+
+    run(g, 1, 1, &c, &m.prompt);
+    m.single = per_second(&c, 1);
+    /* what the machine reads moves with its neighbours */
+    m.read = fmax(m.read, read_rate());
+    m.share = m.single * n_weights() * s->weight_bytes * 1e-9 / m.read;
+    run(g, PROMPT, 1, &c, &m.prompt);
+    m.behind = per_second(&c, 1);
+    run(g, PROMPT, N_SAMPLES, &c, &m.prompt);
+    m.samples = per_second(&c, N_SAMPLES);
+    m.ratio = m.samples / m.behind;
+    return m;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The median of each figure by itself. */
+static struct measured middle(const struct measured runs[N_RUNS])
+{
+    enum { N_FIGURES = sizeof(struct measured) / sizeof(double) };
+    double figures[N_FIGURES][N_RUNS];
+    double middles[N_FIGURES];
+    struct measured m;
+
+    for (size_t k = 0; k < N_FIGURES; k++) {
+        for (size_t i = 0; i < N_RUNS; i++) {
+            memcpy(&figures[k][i], (const char *)&runs[i] + k * sizeof(double),
+                   sizeof(double));
+        }
+        qsort(figures[k], N_RUNS, sizeof(double), ascending);
+        middles[k] = figures[k][N_RUNS / 2];
+    }
+    memcpy(&m, middles, sizeof m);
+    return m;
+}
+
 static struct measured measure(const struct setting *s, const struct model *m)
 {
     const struct generator_options sizes = {N_SAMPLES, 1, PROMPT, N_NEW};
     struct decoder_options needs = {.weights = s->weights};
-    struct measured best = {0};
+    struct measured runs[N_RUNS];
     struct generator *g = NULL;
     struct decoder *d = NULL;
     struct ops *o = NULL;
@@ -351,44 +407,33 @@ static struct measured measure(const struct setting *s, const struct model *m)
         generator_new(d, &sizes, &g, &err) != CWM_OK) {
         stop(&err);
     }
+    (void)measure_once(g, s); /* touches all memory for the first time */
     for (int i = 0; i < N_RUNS; i++) {
-        struct clocked c;
-        double prompt;
-
-        run(g, 1, 1, &c, &prompt);
-        best.single = fmax(best.single, (double)(c.n - 1) / (c.last - c.first));
-        run(g, PROMPT, 1, &c, &prompt);
-        best.prompt = fmax(best.prompt, prompt);
-        best.behind = fmax(best.behind, (double)(c.n - 1) / (c.last - c.first));
-        run(g, PROMPT, N_SAMPLES, &c, &prompt);
-        best.samples =
-            fmax(best.samples, (double)(c.n - N_SAMPLES) / (c.last - c.first));
+        runs[i] = measure_once(g, s);
     }
     generator_free(g);
     decoder_free(d);
     ops_free(o);
-    return best;
+    return middle(runs);
 }
 
 static void report(const struct setting *s, const struct measured *m,
-                   double read_gbs, double gflops)
+                   double gflops)
 {
-    double gbs = m->single * n_weights() * s->weight_bytes * 1e-9;
     /* the words are asked for once, of the last token */
     double flops =
         m->prompt * 2 * (n_weights() - (double)N_WORDS * WIDTH) * 1e-9;
 
     printf("{\"type\": \"%s\", \"threads\": %u, \"read_gbs\": %.1f, "
-           "\"single\": %.1f, \"single_gbs\": %.1f, \"single_share\": %.3f, "
-           "\"prompt\": %.0f, \"prompt_gflops\": %.0f, ",
-           s->name, n_threads, read_gbs, m->single, gbs, gbs / read_gbs,
-           m->prompt, flops);
+           "\"single\": %.1f, \"single_share\": %.3f, \"prompt\": %.0f, "
+           "\"prompt_gflops\": %.0f, ",
+           s->name, n_threads, m->read, m->single, m->share, m->prompt, flops);
     if (gflops > 0) {
         printf("\"product_gflops\": %.0f, \"prompt_share\": %.3f, ", gflops,
                flops / gflops);
     }
     printf("\"behind\": %.1f, \"samples\": %.1f, \"samples_ratio\": %.2f}\n",
-           m->behind, m->samples, m->samples / m->behind);
+           m->behind, m->samples, m->ratio);
 }
 
 int main(int argc, char **argv)
@@ -399,7 +444,6 @@ int main(int argc, char **argv)
         {"fp32", OPS_F32, OPS_F32, 4},
     };
     struct model *m;
-    double read_gbs;
     double rates[3];
 
     for (int i = 1; i < argc; i++) {
@@ -414,7 +458,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_generate: 1 to %d threads\n", MAX_THREADS);
         return 2;
     }
-    read_gbs = read_rate();
     rates[0] = multiply_rate(OPS_BF16);
     rates[1] = 0; /* inputs are quantized here: nothing to compare with */
     rates[2] = multiply_rate(OPS_F32);
@@ -422,9 +465,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < 3; i++) {
         struct measured got = measure(&settings[i], m);
 
-        /* the machine's rate may have moved meanwhile */
-        read_gbs = fmax(read_gbs, read_rate());
-        report(&settings[i], &got, read_gbs, rates[i]);
+        report(&settings[i], &got, rates[i]);
         fflush(stdout);
     }
     model_free(m);

@@ -80,7 +80,7 @@ def training(out, build, threads):
     rows = json_lines(f"{build}/tests/bench_train", threads)
     out.say("\n### Training\n")
     out.say("GPT-2's 124 M parameters in this architecture; the best of some "
-            f"steps, {threads} threads. llm.c's CPU benchmark (B=4, T=64) "
+            f"steps, {threads} thread{'s'[:threads > 1]}. llm.c's CPU benchmark (B=4, T=64) "
             f"takes {LLMC_STEP_S} s on another machine, which multiplies at "
             f"{LLMC_FP32_GFLOPS} GFLOP/s in fp32; the last column is what that "
             "would be here, by the fp32 product rate of this run, over our "
