@@ -404,11 +404,10 @@ static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
 static enum cwm_rc make_model(struct setup *s, struct cwm_err *err)
 {
     const struct train_fields *f = s->fields;
-    const struct device_options device = {
-        .device = f->device,
-        .type = f->type ? OPS_BF16 : OPS_F32,
-        .n_threads = (unsigned)f->threads,
-        .is_deterministic = f->deterministic};
+    const struct device_options device = {.device = f->device,
+                                          .type = f->type ? OPS_BF16 : OPS_F32,
+                                          .n_threads = (unsigned)f->threads,
+                                          .is_deterministic = f->deterministic};
     enum cwm_rc rc = device_open(&device, &s->ops, err);
 
     if (rc == CWM_OK) {

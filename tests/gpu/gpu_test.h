@@ -3,8 +3,8 @@
  * gpu_test.h -- the little that tests on a GPU need, so that they need nothing
  * else: what is apart is printed, counted, and the program's exit status.
  */
-#ifndef TESTS_GPU_TEST_H
-#define TESTS_GPU_TEST_H
+#ifndef TESTS_GPU_GPU_TEST_H
+#define TESTS_GPU_GPU_TEST_H
 
 #include <math.h>
 #include <stdbool.h>
@@ -113,4 +113,4 @@ static inline struct ops *gpu_ops(enum ops_type type, bool is_deterministic)
     return o;
 }
 
-#endif /* TESTS_GPU_TEST_H */
+#endif /* TESTS_GPU_GPU_TEST_H */
