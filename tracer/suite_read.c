@@ -741,6 +741,9 @@ enum cwm_rc suite_stream_read(const uint8_t *shared, size_t len,
     while (r.c.at < r.c.stop && read_record(&r)) {
     }
     ret->damaged = r.c.damaged;
+    for (size_t i = 0; i < ret->n_episodes; i++) {
+        r.short_of_memory |= ret->episodes[i].records.failed == CWM_NOMEM;
+    }
     release(&r);
     if (r.short_of_memory) {
         suite_stream_release(ret);
