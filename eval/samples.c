@@ -85,7 +85,7 @@ static void note_wrong(struct sample_set *set, const struct problem_text *id,
                          ? id->len
                          : sizeof set->first_wrong_id - 1;
 
-        memcpy(set->first_wrong_id, id->data, len);
+        memcpy(set->first_wrong_id, id->data ? id->data : "", len);
         set->first_wrong_line = line;
     }
 }
