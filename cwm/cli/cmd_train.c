@@ -89,6 +89,9 @@ static const struct opt options[] = {
           "and the last, see all; 0: all do"),
     COUNT("context", context, "n", NULL, 1, MODEL_MAX_POSITIONS,
           "positions that the model is made for; a row's, unless told"),
+    REAL("rope-theta", rope_theta, "10000",
+         "base of the rotary positions: a smaller one tells near positions "
+         "apart sooner"),
     {.name = "untied",
      .type = OPT_FLAG,
      .offset = FIELD(untied),
@@ -327,6 +330,7 @@ static enum cwm_rc choose_shape(struct setup *s, struct cwm_err *err)
 {
     static const char end[] = "<|end_of_text|>";
     uint32_t n_ids = tokenizer_n_ids(s->tokenizer);
+    double theta = 0;
     enum cwm_rc rc;
 
     if (s->fields->init) {
@@ -339,7 +343,10 @@ static enum cwm_rc choose_shape(struct setup *s, struct cwm_err *err)
         }
         return rc;
     }
-    rc = train__shape(s->fields, n_ids, &s->config, err);
+    rc = read_real("rope-theta", s->fields->rope_theta, 2, 1e9, &theta, err);
+    if (rc == CWM_OK) {
+        rc = train__shape(s->fields, n_ids, theta, &s->config, err);
+    }
     if (rc == CWM_OK && tokenizer_special(s->tokenizer, end, sizeof end - 1,
                                           &s->config.stops[0])) {
         s->config.n_stops = 1;

@@ -15,6 +15,7 @@ struct train_fields {
     int size;
     uint64_t layers, width, heads, kv_heads, ffn, window, context;
     bool untied;
+    const char *rope_theta;
     uint64_t rows, row_tokens, accumulate;
     int packing;
     const char *weights[SHARD_N_CLASSES];
@@ -55,7 +56,8 @@ struct train_result {
  * n_ids.  Fails: CWM_USAGE.
  */
 enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
-                         struct model_config *ret_config, struct cwm_err *err);
+                         double rope_theta, struct model_config *ret_config,
+                         struct cwm_err *err);
 
 /*
  * cmd_train_run.c: step by step until all are done, the time is up, or

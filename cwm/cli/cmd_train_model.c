@@ -37,7 +37,8 @@ static void choose_windows(struct model_config *c)
 }
 
 enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
-                         struct model_config *ret_config, struct cwm_err *err)
+                         double rope_theta, struct model_config *ret_config,
+                         struct cwm_err *err)
 {
     struct model_config c = {
         .n_layers = choose(fields->layers, sizes[fields->size].layers),
@@ -49,7 +50,7 @@ enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
         .window = (uint32_t)fields->window,
         .is_tied = !fields->untied,
         .rms_eps = 1e-5,
-        .rope_theta = 10000.0,
+        .rope_theta = rope_theta,
     };
 
     c.max_positions = choose(fields->context, (uint32_t)fields->row_tokens);

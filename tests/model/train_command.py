@@ -176,6 +176,7 @@ class Test:
         before = self.weights("straight")
         for words, code, want in [
                 (["--rate", "7e-3"], 2, "the run there has 'rate=0.005'"),
+                (["--rope-theta", "1"], 2, "--rope-theta is a number"),
                 (["--rate", "fast"], 2, "--rate is a number"),
                 (["--heads", "5"], 2, "cannot make a model of width 32"),
                 (["--context", "32"], 2, "with a context of 32"),
