@@ -228,7 +228,7 @@ static enum cwm_rc take_strings(struct reading *r, size_t task,
         first = false;
         cwm_buf_clear(&text);
         if (!json_string(value, &text)) {
-            r->set->n_bad_lines++;
+            r->set->n_bad_lines += text.failed != CWM_NOMEM;
             break;
         }
         if (are_samples) {
@@ -241,6 +241,9 @@ static enum cwm_rc take_strings(struct reading *r, size_t task,
             trim(&at, &len);
             rc = add(r, task, at, len, err);
         }
+    }
+    if (rc == CWM_OK && text.failed == CWM_NOMEM) {
+        rc = no_memory(err);
     }
     if (!are_samples) {
         r->n_of_task[task]++;

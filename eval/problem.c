@@ -277,7 +277,7 @@ static bool take_cases(struct json_in *list, struct problem *p)
             return list->failed == CWM_FORMAT;
         }
     }
-    return true;
+    return list->failed != CWM_NOMEM;
 }
 
 static bool take_contest(struct json_in *record, struct problem *p)

@@ -50,7 +50,7 @@ bool problem__member(struct json_in *record, const char *name,
     char sign;
 
     if (!json_find(record, name, &value)) {
-        return true;
+        return record->failed != CWM_NOMEM;
     }
     sign = json_peek(&value);
     cwm_buf_init(&out, MAX_LINE_BYTES);
@@ -76,6 +76,18 @@ bool problem__is_blank(const struct problem_text *text)
         }
     }
     return true;
+}
+
+/* A member that is not found for want of memory is not a missing one. */
+static enum cwm_rc use_one(problem__record use, void *ctx, struct json_in *one,
+                           uint64_t line, struct cwm_err *err)
+{
+    enum cwm_rc rc = use(ctx, one, line, err);
+
+    if (rc == CWM_OK && one->failed == CWM_NOMEM) {
+        rc = CWM_FAIL(err, CWM_NOMEM, "could not read a record");
+    }
+    return rc;
 }
 
 static enum cwm_rc read_all(const char *path, struct cwm_buf *out,
@@ -120,7 +132,7 @@ static enum cwm_rc each_element(struct json_in *all, problem__record use,
             struct json_in one = {.text = all->text + start,
                                   .len = all->at - start};
 
-            rc = use(ctx, &one, line, err);
+            rc = use_one(use, ctx, &one, line, err);
         }
     }
     if (rc == CWM_OK && all->failed) {
@@ -146,7 +158,7 @@ static enum cwm_rc each_line(const struct cwm_buf *text, problem__record use,
         number++;
         at += len + 1;
         if (strspn(start, " \t\r") < len) {
-            rc = use(ctx, &one, number, err);
+            rc = use_one(use, ctx, &one, number, err);
         }
     }
     return rc;
@@ -167,7 +179,7 @@ enum cwm_rc problem__each(const char *path, problem__record use, void *ctx,
         if (json_peek(&all) == '[') {
             rc = each_element(&all, use, ctx, err);
         } else if (json_whole(&all)) { /* one object, however it is laid out */
-            rc = use(ctx, &all, 1, err);
+            rc = use_one(use, ctx, &all, 1, err);
         } else {
             rc = each_line(&text, use, ctx, err);
         }

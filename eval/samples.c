@@ -73,6 +73,9 @@ static enum cwm_rc add_all(struct reading *r, struct json_in *value,
                  : no_memory(err);
         ++*ret_n;
     }
+    if (rc == CWM_OK && text.failed == CWM_NOMEM) {
+        rc = no_memory(err);
+    }
     cwm_buf_release(&text);
     return rc;
 }
@@ -208,6 +211,9 @@ static enum cwm_rc use_generations(struct reading *r, struct json_in *all,
         } else {
             rc = add_all(r, all, task, true, 1, &n, err);
         }
+    }
+    if (rc == CWM_OK && (id.failed == CWM_NOMEM || all->failed == CWM_NOMEM)) {
+        rc = no_memory(err);
     }
     cwm_buf_release(&id);
     return rc;
