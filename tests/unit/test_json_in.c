@@ -169,8 +169,8 @@ static void find__gives_the_value_of_a_name(void **state)
     struct json_in in = {.text = text, .len = sizeof text - 1};
     struct json_in a;
     struct json_in b;
-    double number;
-    uint64_t n;
+    double number = 0;
+    uint64_t n = 0;
     bool yes = false;
 
     (void)state;
