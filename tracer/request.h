@@ -23,7 +23,9 @@ struct trace_request {
     uint64_t max_value_bytes;
     uint64_t max_output_bytes;
     uint64_t entry_line; /* of the entry's `def` keyword; 0: script */
-    uint64_t traced;     /* 0: run the same way, record only the END */
+    uint64_t traced;     /* 0: run the same way, record only the END; 2: a test
+                            suite's, which reads entry and args its own way
+                            (suite.h) */
     /* What the texts may cost that only the program's own code can tell, in
      * events of Python code (tracer/worker/contain.h); 0: any. */
     uint64_t max_text_events;
