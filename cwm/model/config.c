@@ -304,7 +304,9 @@ static enum cwm_rc read_rope(struct json_in *root, struct model_config *c,
     }
     if (rc == CWM_OK && has_rope) {
         rc = read_scaling(&rope, &c->scaling, err);
-        root->failed = root->failed == CWM_OK ? rope.failed : root->failed;
+    }
+    if (root->failed == CWM_OK && has_rope) {
+        root->failed = rope.failed;
     }
     return rc;
 }
