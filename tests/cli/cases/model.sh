@@ -72,7 +72,7 @@ cp -r m nan
     printf '\300\177'
     tail -c +$((8 + n + 3)) m/model.safetensors
 } >nan/model.safetensors
-try cwm model info nan
+try cwm model logits nan --ids ids.json -o out.f32
 
 cp -r m parts
 mv parts/model.safetensors parts/a.safetensors
