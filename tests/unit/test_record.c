@@ -483,8 +483,8 @@ static void record__refuses_what_no_record_is(void **state)
     stream_leave(&stream, TRACE_RECORD_EXCEPT, 1, TRACE_FLAG_SUSPENDED, "x");
     check_damage("there are no flags 0x1 here");
     call_f();
-    stream_end(&stream, (enum trace_end_reason)13, NULL, NULL, NULL, NULL);
-    check_damage("there is no reason 13");
+    stream_end(&stream, (enum trace_end_reason)14, NULL, NULL, NULL, NULL);
+    check_damage("there is no reason 14");
     call_f();
     stream_end(&stream, TRACE_END_NONE, NULL, NULL, NULL, NULL);
     check_damage("there is no reason 0");

@@ -100,8 +100,8 @@ static void request__is_refused_when_a_length_is_wrong(void **state)
     struct cwm_buf out;
     (void)state;
     write_request(&r, &out);
-    /* The length of the source: behind the magic and seven numbers. */
-    uint8_t *len = (uint8_t *)out.data + 8 + 7 * 8;
+    /* The length of the source: behind the magic and eight numbers. */
+    uint8_t *len = (uint8_t *)out.data + 8 + 8 * 8;
     for (unsigned byte = 0; byte < 8; byte++) {
         uint8_t old = len[byte];
         len[byte] = 0xFE;
