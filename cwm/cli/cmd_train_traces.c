@@ -57,7 +57,7 @@ void train_traces_free(struct train_traces *w)
     if (!w) {
         return;
     }
-    for (i = 0; i < w->n; i++) {
+    for (i = 0; w->ones && i < w->n; i++) {
         one_release(&w->ones[i]);
     }
     trace_vocab_free(w->vocab);
