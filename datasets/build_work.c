@@ -26,10 +26,11 @@ enum {
 /* Where one of these words stands a run may depend on the clock, on chance
  * that no seed governs, on other threads or on addresses. */
 static const char *const suspect_words[] = {
-    "time",   "uuid",   "secrets",    "urandom", "SystemRandom", "thread",
-    "Thread", "async",  "concurrent", "process", "getpid",       "tempfile",
-    "gc",     "id(",    "hash(",      "weakref", "getrefcount",  "default_rng",
-    "socket", "psutil", "platform",   "os.stat", "resource",
+    "time",     "uuid",        "secrets",     "urandom",    "getrandom",
+    "thread",   "Thread",      "async",       "concurrent", "process",
+    "getpid",   "tempfile",    "gc",          "id(",        "hash(",
+    "weakref",  "getrefcount", "default_rng", "socket",     "psutil",
+    "platform", "stat(",       "resource",    "seed(",      "Random",
 };
 
 static bool is_suspect(const struct source *s)
