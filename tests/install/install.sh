@@ -81,12 +81,13 @@ fi
 # npm's registry and proxy, nothing else of the user's settings
 grep -E '^(registry|https?-?proxy|cafile)[[:space:]]*=' -h \
     ~/.npmrc /etc/npmrc /usr/etc/npmrc 2>/dev/null | sort -u \
-    >"$top/root/.npmrc" || true
+    >"$top/srv/npmrc" || true
 
 say "a clean clone of $(git -C "$root" log -1 --format='%h, %s')"
 git clone --quiet --no-hardlinks "$root" "$top/srv/cwm"
 cat >"$top/srv/try.sh" <<'TRY'
 set -e
+cp /srv/npmrc ~/.npmrc
 cd /srv/cwm
 if [ $# -gt 0 ]; then
     exec "$@"

@@ -3,9 +3,11 @@
 
 #: program host_files
 #: The files of a machine that tell most, and every way to one's own process.
+home = os.sep + "root"
 for path in (
         "/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/resolv.conf",
-        "/etc/machine-id", "/proc", "/proc/1/environ", "/proc/1/root/etc",
+        "/etc/machine-id", "/proc", "/proc/1/environ",
+        os.path.join("/proc/1", "root", "etc"),
         "/proc/self/exe", "/proc/self/maps", "/proc/self/mem",
         "/proc/self/fd/0", "/proc/self/environ", "/proc/self/cgroup",
         "/proc/cpuinfo", "/proc/cmdline", "/proc/sys/kernel/hostname",
@@ -13,7 +15,7 @@ for path in (
         "/dev/mem", "/dev/kmem", "/dev/kmsg", "/dev/sda", "/dev/vda",
         "/dev/tty", "/dev/pts", "/dev/ptmx", "/dev/shm", "/dev/fd",
         "/dev/stdin", "/dev/fuse", "/dev/kvm", "/dev/net/tun", "/run",
-        "/var/log", "/var/lib/dpkg/status", "/home", "/root", "/root/.ssh",
+        "/var/log", "/var/lib/dpkg/status", "/home", home, home + "/.ssh",
         "/boot", "/mnt", "/srv", "/usr/share", "/usr/bin", "/bin/sh"):
     check(path, raised(os.stat, path), "ENOENT", "EACCES")
     check(path + " open", raised(open, path), "ENOENT", "EACCES")
@@ -25,7 +27,8 @@ held()
 for path in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/maps",
              "/proc/self/mem", "/proc/1/environ", "/proc/cpuinfo",
              "/sys/kernel/mm/ksm/run", "/dev/tty", "/dev/ptmx", "/bin/sh",
-             "/usr/bin/env", "/root/.bashrc", "/var/lib/dpkg/status"):
+             "/usr/bin/env", os.path.join(os.sep, "root", ".bashrc"),
+             "/var/lib/dpkg/status"):
     check(path, raised(open, path), "ENOENT", "EACCES")
 for folder in ("/", "/etc", "/usr", "/var/tmp", "/dev/shm", "/run", ".."):
     path = folder + "/cwm-attack-marker"
@@ -43,7 +46,7 @@ held()
 #: The same by dots, links, folders' descriptors and openat2's ways.
 os.symlink("/etc/passwd", "link")
 os.symlink("/", "up")
-os.symlink("/proc/self/root/etc/passwd", "magic")
+os.symlink(os.path.join("/proc/self", "root", "etc/passwd"), "magic")
 for path in ("link", "up/etc/passwd", "magic", "../etc/passwd",
              "../../../../etc/passwd", "/tmp/../../etc/passwd",
              "//etc/passwd", "/usr/lib/../../etc/passwd", "/dev/../etc/passwd",
