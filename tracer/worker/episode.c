@@ -11,11 +11,10 @@
 enum {
     /* Head of a record at most: type, three numbers, flags. */
     HEAD_BYTES = 2 + 3 * RECORD_NUMBER_BYTES,
-    FIRST_CODES = 1024,      /* a power of two */
-    SUSPENDED_CHAINS = 1024, /* the same */
-    MAX_EPISODES = 4096,     /* of one run */
-    SURE_CALLS = 8,          /* of a function: always drawn */
-    MAX_TAKEN = 64,          /* of a function: episodes in one run */
+    FIRST_CODES = 1024,  /* a power of two */
+    MAX_EPISODES = 4096, /* of one run */
+    SURE_CALLS = 8,      /* of a function: always drawn */
+    MAX_TAKEN = 64,      /* of a function: episodes in one run */
 };
 
 #define NO_EPISODE UINT32_MAX
@@ -61,7 +60,7 @@ static struct {
     size_t n_slots, n_codes;
     struct place *stack; /* owned */
     size_t n_stack, max_stack;
-    struct activation *suspended[SUSPENDED_CHAINS];
+    struct suspended suspended;
     uint32_t *owner; /* owned: episode, by activation id */
     size_t max_owner;
     uint64_t n_activations;
@@ -247,29 +246,6 @@ static void drop_top(void)
     struct place top = pop(false);
     if (top.a)
         activation_retire(top.a);
-}
-
-static struct activation **suspended_chain(const PyFrameObject *frame)
-{
-    return &eps.suspended[((uintptr_t)frame >> 4) % SUSPENDED_CHAINS];
-}
-
-static struct activation *suspended_take(const PyFrameObject *frame)
-{
-    struct activation **link = suspended_chain(frame);
-    while (*link && (*link)->frame != frame)
-        link = &(*link)->next;
-    struct activation *a = *link;
-    if (a)
-        *link = a->next;
-    return a;
-}
-
-static void suspended_put(struct activation *a)
-{
-    struct activation **chain = suspended_chain(a->frame);
-    a->next = *chain;
-    *chain = a;
 }
 
 /* ---- records ---- */
@@ -513,7 +489,7 @@ static struct activation *resume(const struct code *c,
                                  const struct place *top, bool is_start,
                                  uint32_t *ret_episode)
 {
-    struct activation *a = suspended_take(frame);
+    struct activation *a = suspended_take(&eps.suspended, frame);
     if (!a)
         return NULL;
     uint32_t id = eps.owner[a->id];
@@ -631,7 +607,7 @@ static void on_return(PyFrameObject *frame, PyObject *arg)
         return;
     struct episode *e = &eps.episodes[top.episode];
     if (is_suspending && !e->is_closed) {
-        suspended_put(top.a);
+        suspended_put(&eps.suspended, top.a);
         return;
     }
     if (top.a->id == e->root && !e->is_closed)

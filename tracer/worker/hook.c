@@ -12,9 +12,6 @@
 /* Head of a record at most: type, three numbers, flags. */
 #define HEAD_BYTES (2 + 3 * RECORD_NUMBER_BYTES)
 
-/* Places in the table of suspended activations; a chain hangs from each. */
-#define SUSPENDED_CHAINS 1024u
-
 enum hook_state { HOOK_WAITING, HOOK_RECORDING, HOOK_DONE };
 
 static struct {
@@ -28,8 +25,8 @@ static struct {
     uint32_t n_scopes;
     struct activation **stack; /* owned: the active ones, outermost first */
     size_t n_stack, max_stack;
-    struct activation *suspended[SUSPENDED_CHAINS]; /* by frame address */
-    uint8_t *triple;                                /* owned: scratch */
+    struct suspended suspended;
+    uint8_t *triple;        /* owned: scratch */
     const PyObject *result; /* an address: what the entry returned */
     const uint8_t *result_text;
     size_t result_len;
@@ -71,30 +68,6 @@ static void check(enum locals_result rc)
 }
 
 /* ---- activations ---- */
-
-static struct activation **suspended_chain(const PyFrameObject *frame)
-{
-    return &hook.suspended[((uintptr_t)frame >> 4) % SUSPENDED_CHAINS];
-}
-
-/* Takes the suspended activation of `frame` out of the table. */
-static struct activation *suspended_take(const PyFrameObject *frame)
-{
-    struct activation **link = suspended_chain(frame);
-    while (*link && (*link)->frame != frame)
-        link = &(*link)->next;
-    struct activation *a = *link;
-    if (a)
-        *link = a->next;
-    return a;
-}
-
-static void suspended_put(struct activation *a)
-{
-    struct activation **chain = suspended_chain(a->frame);
-    a->next = *chain;
-    *chain = a;
-}
 
 static void push(struct activation *a)
 {
@@ -146,7 +119,7 @@ static struct activation *find_activation(PyFrameObject *frame)
         write_switch(hook.stack[i]);
         return hook.stack[i];
     }
-    struct activation *a = suspended_take(frame);
+    struct activation *a = suspended_take(&hook.suspended, frame);
     if (!a)
         return NULL;
     if (a->scope != scope) {
@@ -210,7 +183,7 @@ static void on_call(PyFrameObject *frame)
         hook.state = HOOK_RECORDING;
     }
     count_frame();
-    struct activation *a = suspended_take(frame);
+    struct activation *a = suspended_take(&hook.suspended, frame);
     if (a && (is_start || a->scope != scope)) {
         activation_retire(a); /* of a frame that died unseen */
         a = NULL;
@@ -264,7 +237,7 @@ static void on_return(PyFrameObject *frame, PyObject *arg)
     record_commit(r);
     hook.n_stack--;
     if (is_suspending) {
-        suspended_put(a);
+        suspended_put(&hook.suspended, a);
         return;
     }
     if (a->id == 0) {

@@ -197,6 +197,31 @@ void activation_retire(struct activation *a)
     a->scope->spare = a;
 }
 
+static struct activation **suspended_chain(struct suspended *s,
+                                           const PyFrameObject *frame)
+{
+    return &s->chains[((uintptr_t)frame >> 4) % SUSPENDED_CHAINS];
+}
+
+struct activation *suspended_take(struct suspended *s,
+                                  const PyFrameObject *frame)
+{
+    struct activation **link = suspended_chain(s, frame);
+    while (*link && (*link)->frame != frame)
+        link = &(*link)->next;
+    struct activation *a = *link;
+    if (a)
+        *link = a->next;
+    return a;
+}
+
+void suspended_put(struct suspended *s, struct activation *a)
+{
+    struct activation **chain = suspended_chain(s, a->frame);
+    a->next = *chain;
+    *chain = a;
+}
+
 void activation_free(struct activation *a)
 {
     if (!a)

@@ -71,6 +71,19 @@ void activation_retire(struct activation *a);
 void activation_free(struct activation *a);
 struct activation *activation_next_spare(struct activation *a);
 
+/* Places in a table of suspended activations; a chain hangs from each. */
+#define SUSPENDED_CHAINS 1024u
+
+/* Suspended activations by their frames' addresses; one of zeros is empty. */
+struct suspended {
+    struct activation *chains[SUSPENDED_CHAINS];
+};
+
+/* Takes the activation of `frame` out; NULL when it is not there. */
+struct activation *suspended_take(struct suspended *s,
+                                  const PyFrameObject *frame);
+void suspended_put(struct suspended *s, struct activation *a);
+
 /*
  * Bring the order of the names up to date without writing (exception events
  * read f_locals too).
