@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,12 +30,28 @@ static struct {
     char store[64];
 } server;
 
+/* Reads up to the line's end, however it is cut: into line, ended by NUL,
+   without its newline.  False: it ended before. */
+static bool read_line(int fd, char *line, size_t room)
+{
+    size_t len = 0;
+
+    while (len < room && read(fd, line + len, 1) == 1) {
+        if (line[len] == '\n') {
+            line[len] = '\0';
+            return true;
+        }
+        len++;
+    }
+    return false;
+}
+
 static int start_server(void **state)
 {
     int to[2];
     int from[2];
-    char port[16] = "";
-    ssize_t len;
+    char port[16];
+    bool told;
 
     (void)state;
     if (pipe(to) != 0 || pipe(from) != 0) {
@@ -46,18 +63,19 @@ static int start_server(void **state)
         dup2(from[1], 1);
         close(to[1]);
         close(from[0]);
+        setenv("PYTHONUNBUFFERED", "1", 1); /* the port comes in two writes */
         execlp("python3", "python3", TEST_MOCK, (char *)NULL);
         _exit(127);
     }
     close(to[0]);
     close(from[1]);
     server.in = to[1];
-    len = read(from[0], port, sizeof port - 1);
+    told = read_line(from[0], port, sizeof port);
     close(from[0]);
-    if (len <= 0) {
+    if (!told) {
+        print_error("%s says no port\n", TEST_MOCK);
         return -1;
     }
-    port[strcspn(port, "\n")] = '\0';
     snprintf(server.url, sizeof server.url, "http://127.0.0.1:%s/v1/", port);
     snprintf(server.store, sizeof server.store, "/tmp/test_endpoint.%d.sqlite",
              (int)getpid());
