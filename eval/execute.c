@@ -177,7 +177,8 @@ static enum cwm_rc open_judge(const struct work *w, struct execute__runner *r,
     const struct execute_options *o = r->plan->options;
     const struct judge_options options = {.worker = &w->worker,
                                           .allow_missing = o->allow_missing,
-                                          .memory_mb = o->memory_mb};
+                                          .memory_mb = o->memory_mb,
+                                          .hash_seed = o->hash_seed};
 
     return r->judge ? CWM_OK : judge_open(&options, &r->judge, err);
 }

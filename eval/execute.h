@@ -22,6 +22,7 @@ struct execute_options {
     uint32_t cell_limit_ms; /* CPU time of one generated test */
     uint32_t tester_ms;     /* CPU time of the tests' own code; 0: 10 s */
     uint32_t memory_mb;
+    uint32_t hash_seed;     /* of the interpreter, and of random */
     const char *python;     /* NULL: the default; see struct tracer_options */
     uint32_t allow_missing; /* walls */
     const char *store;      /* NULL: none is kept */

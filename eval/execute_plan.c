@@ -97,6 +97,9 @@ static struct hash setting(const struct execute_options *o, const char *python,
         hasher_add_number(h, o->compat);
         hasher_add_number(h, limit_ms);
         hasher_add_number(h, o->memory_mb);
+        if (o->hash_seed) {
+            hasher_add_number(h, o->hash_seed);
+        }
     }
     return finish(h);
 }

@@ -58,7 +58,8 @@ enum cwm_rc judge_open(const struct judge_options *options,
 {
     const struct worker_program *worker = options->worker;
     struct judge *j = cwm_calloc(1, sizeof *j); /* owned */
-    const char *args[3] = {NULL};
+    const char *args[5] = {NULL};
+    char seed[16];
     char path[MAX_PATH_BYTES] = "";
     struct sandbox_policy policy = {0};
     enum cwm_rc rc;
@@ -72,9 +73,16 @@ enum cwm_rc judge_open(const struct judge_options *options,
     j->memory_bytes = (uint64_t)options->memory_mb << 20;
     rc = find_program(worker, path, err);
     if (rc == CWM_OK) {
+        size_t n_args = 0;
+
         if (worker->python) {
-            args[0] = "--python";
-            args[1] = worker->python;
+            args[n_args++] = "--python";
+            args[n_args++] = worker->python;
+        }
+        if (options->hash_seed) {
+            snprintf(seed, sizeof seed, "%u", options->hash_seed);
+            args[n_args++] = "--hash-seed";
+            args[n_args++] = seed;
         }
         policy.worker_path = path;
         policy.read_paths = (const char *const *)worker->read_paths;

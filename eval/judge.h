@@ -32,6 +32,7 @@ struct judge_options {
                                             lives: tracer/workers.h */
     uint32_t allow_missing;              /* walls */
     uint32_t memory_mb; /* a run may add to the interpreter's */
+    uint32_t hash_seed; /* of the interpreter, and of random */
 };
 
 /* Fails as sandbox_open(). */

@@ -3,13 +3,14 @@
  * judge_main.c -- cwm-judge: a warm interpreter in a jail that runs
  * candidates and their tests.
  *
- *     cwm-judge-X.Y [--python PATH]   started by sandbox.c
+ *     cwm-judge-X.Y [--python PATH] [--hash-seed N]   started by sandbox.c
  *
  * A run is two processes: the tester, which has the tests, and its companion,
  * which has the candidate (judge_tester.h); or, for programs that read and
  * print, the program alone.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ static int run_request(void *ctx, const struct jail_run *run)
     _exit(status); /* nothing of the tester's is torn down */
 }
 
-static int serve(int argc, char **argv, const char *python)
+static int serve(int argc, char **argv, const char *python, uint32_t hash_seed)
 {
     static const struct jail_callbacks callbacks = {.run = run_request,
                                                     .wants_companion =
@@ -70,12 +71,16 @@ static int serve(int argc, char **argv, const char *python)
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK) {
         return STATUS_OURS;
     }
-    rc = warm_start(python, &err);
+    rc = warm_start(python, hash_seed, &err);
     if (rc == CWM_OK && (!judge_value_prepare() || !judge_tester_prepare())) {
         rc = warm_python_error("could not prepare the judge", &err);
     }
     if (rc == CWM_OK) {
         rc = warm_up(&err);
+    }
+    /* Who asks for other hashes asks what depends on chance: random, too. */
+    if (rc == CWM_OK && !warm_seed(hash_seed)) {
+        rc = warm_python_error("could not seed", &err);
     }
     if (rc != CWM_OK) {
         jail_refuse(jail, &err);
@@ -89,15 +94,18 @@ static int serve(int argc, char **argv, const char *python)
 int main(int argc, char **argv)
 {
     const char *python = NULL;
+    uint32_t hash_seed = 0;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--python") == 0 && i + 1 < argc) {
             python = argv[++i];
+        } else if (strcmp(argv[i], "--hash-seed") == 0 && i + 1 < argc) {
+            hash_seed = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
             fprintf(stderr, "cwm-judge: cannot understand '%s'\n", argv[i]);
             return STATUS_USAGE;
         }
     }
     layout_fix(argv);
-    return serve(argc, argv, python);
+    return serve(argc, argv, python, hash_seed);
 }

@@ -118,7 +118,7 @@ int main(int argc, char **argv)
         return 3;
     }
     if (trace_request_read(data, request_len, &request, &err) != CWM_OK ||
-        warm_start(NULL, &err) != CWM_OK || warm_up(&err) != CWM_OK) {
+        warm_start(NULL, 0, &err) != CWM_OK || warm_up(&err) != CWM_OK) {
         fprintf(stderr, "worker-direct: %s\n", err.message);
         return 3;
     }

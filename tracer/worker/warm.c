@@ -55,10 +55,11 @@ enum cwm_rc warm_python_error(const char *what, struct cwm_err *err)
 
 /*
  * As `python main.py` would be configured under LC_ALL=C.UTF-8 and
- * PYTHONHASHSEED=0, but with nothing taken from the environment or from
+ * PYTHONHASHSEED=hash_seed, but with nothing taken from the environment or from
  * arguments, and no byte code written.
  */
-enum cwm_rc warm_start(const char *python, struct cwm_err *err)
+enum cwm_rc warm_start(const char *python, uint32_t hash_seed,
+                       struct cwm_err *err)
 {
     PyConfig config;
     clearenv();
@@ -68,7 +69,7 @@ enum cwm_rc warm_start(const char *python, struct cwm_err *err)
     config.user_site_directory = 0;
     config.write_bytecode = 0;
     config.use_hash_seed = 1;
-    config.hash_seed = 0;
+    config.hash_seed = hash_seed;
     config.parse_argv = 0;
     const char *exe = python ? python : CWM_PYTHON_EXE;
     PyStatus status =

@@ -20,9 +20,10 @@ struct value_writer;
 /*
  * Start the interpreter.  python: path of the interpreter whose packages are
  * to be seen (a virtual environment's), or NULL for the one that the worker
- * was built with.
+ * was built with.  hash_seed: as PYTHONHASHSEED.
  */
-enum cwm_rc warm_start(const char *python, struct cwm_err *err);
+enum cwm_rc warm_start(const char *python, uint32_t hash_seed,
+                       struct cwm_err *err);
 
 /*
  * Import what programs commonly import, and take the objects made so far out

@@ -33,7 +33,7 @@ static int print_about(const char *python)
     struct cwm_err err = {0};
     int status = 0;
     cwm_buf_init(&out, MAX_ABOUT_BYTES);
-    if (warm_start(python, &err) != CWM_OK ||
+    if (warm_start(python, 0, &err) != CWM_OK ||
         warm_about(&out, &err) != CWM_OK) {
         fprintf(stderr, "cwm-worker: %s\n", err.message);
         status = STATUS_OURS;
@@ -71,7 +71,7 @@ static int serve(int argc, char **argv, const char *python,
     struct cwm_err err = {0};
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK)
         return STATUS_OURS;
-    enum cwm_rc rc = warm_start(python, &err);
+    enum cwm_rc rc = warm_start(python, 0, &err);
     if (rc == CWM_OK && suite != SUITE_NONE)
         suite_warm(suite == SUITE_WHOLE);
     if (rc != CWM_OK || warm_up(&err) != CWM_OK) {
