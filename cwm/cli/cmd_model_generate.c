@@ -192,7 +192,7 @@ int model_generate(const struct model_fields *f, const char *folder)
     struct generator_options sizes = {.max_new = f->max_new};
     struct generate_options options = {.max_new = f->max_new,
                                        .want_logprobs = f->logprobs};
-    struct engine engine = {.o = NULL};
+    struct engine engine = {.m = NULL};
     struct cwm_err err;
     enum cwm_rc rc;
     int code = generating_sample("model", &f->generating, &options.sample);

@@ -56,12 +56,11 @@ enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
     enum ops_type type = f->type == TYPE_FP32 ? OPS_F32 : OPS_BF16;
     struct decoder_options needs = {.weights =
                                         f->type == TYPE_INT8 ? OPS_I8 : type};
-    struct model *m = NULL; /* owned */
-    enum cwm_rc rc = model_load(folder, &m, err);
+    enum cwm_rc rc = model_load(folder, &e->m, err);
 
     generator_decoder_needs(options, &needs);
     if (rc == CWM_OK) {
-        e->config = m->config;
+        e->config = e->m->config;
         const struct device_options device = {.device = f->device,
                                               .type = type,
                                               .n_threads =
@@ -70,9 +69,11 @@ enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
         rc = device_open(&device, &e->o, err);
     }
     if (rc == CWM_OK) {
-        rc = decoder_new(e->o, m, &needs, &e->d, err);
+        rc = decoder_new(e->o, e->m, &needs, &e->d, err);
+        if (rc == CWM_FORMAT) {
+            cwm_err_context(err, "%s", folder);
+        }
     }
-    model_free(m); /* the decoder has its own */
     if (rc == CWM_OK) {
         rc = generator_new(e->d, options, &e->g, err);
     }
@@ -84,5 +85,6 @@ void engine_release(struct engine *e)
     generator_free(e->g);
     decoder_free(e->d);
     ops_free(e->o);
+    model_free(e->m);
     *e = (struct engine){.o = NULL};
 }

@@ -97,6 +97,7 @@ int generating_sample(const char *command, const struct generating_fields *f,
 
 /* A model, ready to generate. */
 struct engine {
+    struct model *m;     /* owned */
     struct ops *o;       /* owned */
     struct decoder *d;   /* owned */
     struct generator *g; /* owned */

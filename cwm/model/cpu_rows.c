@@ -59,6 +59,27 @@ static uint8_t *put_piece(const struct ops_matrix *w, size_t first, size_t i,
     return to;
 }
 
+/* The same where all of it is inside the matrix: whole 32-bit pieces. */
+static uint8_t *put_whole_piece(const struct ops_matrix *w, size_t first,
+                                size_t i, uint8_t *to)
+{
+    size_t n_bytes = ops_type_bytes(w->type);
+    const uint8_t *from =
+        (const uint8_t *)w->values + (first * w->n_in + i) * n_bytes;
+    size_t row_bytes = w->n_in * n_bytes;
+    uint32_t flip = w->type == OPS_I8 ? 0x80808080u : 0; /* as above */
+    size_t o;
+
+    for (o = 0; o < ROWS_OUT; o++) {
+        uint32_t piece;
+
+        memcpy(&piece, from + o * row_bytes, sizeof piece);
+        piece ^= flip;
+        memcpy(to + o * sizeof piece, &piece, sizeof piece);
+    }
+    return to + ROWS_OUT * sizeof(uint32_t);
+}
+
 void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
                void *packed)
 {
@@ -69,8 +90,15 @@ void rows_pack(const struct ops_matrix *w, size_t first, size_t last,
     size_t i;
 
     for (block = first; block < last; block++) {
+        size_t at = block * ROWS_OUT;
+        size_t n_whole =
+            at + ROWS_OUT <= w->n_out
+                ? w->n_in / inputs_together(w->type) * inputs_together(w->type)
+                : 0;
+
         for (i = 0; i < n_in; i += inputs_together(w->type)) {
-            to = put_piece(w, block * ROWS_OUT, i, to);
+            to = i < n_whole ? put_whole_piece(w, at, i, to)
+                             : put_piece(w, at, i, to);
         }
     }
 }

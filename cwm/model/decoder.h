@@ -3,9 +3,12 @@
  * decoder.h -- the transformer as it is used to generate: weights in the form
  * that is fastest row by row, earlier tokens in a cache.
  *
- * Memory: every weight once, in the table's packed form where it has one (an
- * embedding that is the output matrix, too, is there twice: as rows to look
- * up, and packed); activations of max_rows tokens:
+ * Memory: every weight once.  Where the table packs weights (a CPU for few
+ * rows) or has a memory of its own (a GPU), or where they are stored in
+ * another type than they are used in, that is a copy; else, and for the rows
+ * of the embedding, they are used where they lie in the model's files.
+ * Matrices are copied one by one, so no more than one is there twice at a
+ * time.  Activations of max_rows tokens:
  *     max_rows * (4 C + b (C + (H + 2 G) D + H D + 3 F + C) + 4 D) bytes
  * b = 4 for fp32, 2 for bf16, and logits, 4 V bytes, of max_logits rows.
  *
@@ -40,8 +43,9 @@ struct decoder_rows {
 };
 
 /*
- * `o` is borrowed and must outlive the decoder; `m` is not kept.  Fails:
- * CWM_NOMEM, CWM_USAGE (weights of a type that the table has not).
+ * `o` and `m` are borrowed and must outlive the decoder.  Fails: CWM_NOMEM,
+ * CWM_FORMAT (a value of the weights is not finite), CWM_USAGE (weights of a
+ * type that the table has not).
  */
 enum cwm_rc decoder_new(struct ops *o, const struct model *m,
                         const struct decoder_options *options,

@@ -76,11 +76,17 @@ void generator_decoder_needs(const struct generator_options *options,
     ret_needs->max_logits = options->max_batch;
 }
 
+/* Of a prompt and a sample of it. */
+static size_t most_tokens(const struct generator_options *o)
+{
+    return o->max_tokens > 0 ? o->max_tokens : o->max_prompt + o->max_new;
+}
+
 static enum cwm_rc make_cache(struct generator *g, struct cwm_err *err)
 {
     const struct generator_options *o = &g->options;
     const struct model_config *c = decoder_config(g->d);
-    size_t n_tokens = o->max_prompt + o->max_new;
+    size_t n_tokens = most_tokens(o);
     size_t n_ring = kv_pages_ring(c, PROMPT_ROWS);
     size_t n_all = kv_pages_full(n_tokens);
     struct kv_shape shape = {
@@ -102,7 +108,7 @@ enum cwm_rc generator_new(struct decoder *d,
                           struct generator **ret_generator, struct cwm_err *err)
 {
     const struct model_config *c = decoder_config(d);
-    size_t n_tokens = options->max_prompt + options->max_new;
+    size_t n_tokens = most_tokens(options);
     struct generator *g; /* owned */
     enum cwm_rc rc;
 
@@ -181,6 +187,13 @@ static void leave(struct run *run, struct place *p)
     run->n_taken--;
 }
 
+static size_t max_new_of(const struct run *run, const struct place *p)
+{
+    size_t own = run->requests[p->request].max_new;
+
+    return own > 0 ? own : run->options->max_new;
+}
+
 static bool is_stop(const struct run *run, const struct place *p, uint32_t id)
 {
     const struct trace_grammar *grammar = run->requests[p->request].grammar;
@@ -214,9 +227,10 @@ static enum cwm_rc take_token(struct run *run, struct place *p,
     if (p->state) {
         rc = trace_state_step(p->state, sampled->id, &allowed, err);
     }
-    if (is_stop(run, p, sampled->id)) {
+    if (is_stop(run, p, sampled->id) ||
+        (run->options->ends && run->options->ends(run->ctx, &token))) {
         token.end = GENERATE_STOPPED;
-    } else if (p->n_new == run->options->max_new) {
+    } else if (p->n_new == max_new_of(run, p)) {
         token.end = GENERATE_FULL;
     }
     if (rc == CWM_OK) {
@@ -264,6 +278,7 @@ static enum cwm_rc read_prompt(struct run *run, struct cwm_err *err)
     const struct generate_request *request = &run->requests[run->request];
     size_t holder = g->options.max_batch;
     enum cwm_rc rc = CWM_OK;
+    size_t n_new;
     size_t at;
     size_t i;
 
@@ -272,6 +287,13 @@ static enum cwm_rc read_prompt(struct run *run, struct cwm_err *err)
                         "cannot continue a prompt of %zu tokens: 1 to %zu are "
                         "possible",
                         request->n_prompt, g->options.max_prompt);
+    }
+    n_new = request->max_new ? request->max_new : run->options->max_new;
+    if (n_new > g->options.max_new ||
+        request->n_prompt + n_new > most_tokens(&g->options)) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot make %zu new tokens behind a prompt of %zu",
+                        n_new, request->n_prompt);
     }
     for (at = 0; at < request->n_prompt && rc == CWM_OK; at += PROMPT_ROWS) {
         size_t left = request->n_prompt - at;
@@ -484,8 +506,8 @@ static size_t n_alone(const struct run *run)
         if (p->is_taken && (p->state || p->queue.n - p->n_queued != 1)) {
             return 0;
         }
-        if (p->is_taken && o->max_new - p->n_new < n) {
-            n = o->max_new - p->n_new;
+        if (p->is_taken && max_new_of(run, p) - p->n_new < n) {
+            n = max_new_of(run, p) - p->n_new;
         }
     }
     return n;

@@ -36,6 +36,8 @@ struct generator_options {
     size_t max_prompts; /* different prompts among them */
     size_t max_prompt;  /* tokens */
     size_t max_new;     /* tokens of a sample */
+    size_t max_tokens;  /* of a prompt and a sample of it together; 0: the two
+                           maxima */
 };
 
 /* Rows and logits that a decoder for so large a batch must take. */
@@ -57,6 +59,7 @@ struct generate_request {
     uint64_t first_sample;               /* their numbers count from here */
     const struct trace_grammar *grammar; /* borrowed; NULL: any text */
     size_t n_grammar; /* the last tokens of the prompt that it has read */
+    size_t max_new;   /* of its samples; 0: as the options say */
 };
 
 enum generate_end {
@@ -79,9 +82,13 @@ struct generate_token {
 typedef enum cwm_rc generate_fn(void *ctx, const struct generate_token *token,
                                 struct cwm_err *err);
 
+/* Does this token end its sample, as a stop does?  Asked before the visitor. */
+typedef bool generate_ends_fn(void *ctx, const struct generate_token *token);
+
 struct generate_options {
     struct sample_options sample;
-    size_t max_new;        /* at most the generator's */
+    size_t max_new;         /* at most the generator's */
+    generate_ends_fn *ends; /* NULL: the stops alone; has the visitor's ctx */
     const uint32_t *stops; /* borrowed: tokens that end a sample */
     size_t n_stops;
     bool want_logprobs;         /* then forced tokens are not skipped */

@@ -2,6 +2,10 @@
 /*
  * model.h -- the transformer: its weights, and the plain forward pass.
  *
+ * Weights are tensors as they lie in their files, which are mapped: a model
+ * takes no memory for them but what the kernel keeps of the files, and gives
+ * back where it is short.
+ *
  * The pass here is the reference in fp32, whole sequences at a time, without a
  * cache: what every faster way must agree with.
  *
@@ -16,44 +20,46 @@
 
 #include "cwm/base/err.h"
 #include "cwm/model/config.h"
+#include "cwm/model/weights.h"
 
-/* Shapes by the letters of ops_ref.h; all owned by the model. */
+/* Shapes by the letters of ops_ref.h; borrowed from the model's files, or from
+ * who made the model. */
 struct model_layer {
-    float *attention_norm; /* [C] */
-    float *q;              /* [H*D,C] */
-    float *k, *v;          /* [G*D,C] */
-    float *o;              /* [C,H*D] */
-    float *ffn_norm;       /* [C] */
-    float *gate, *up;      /* [F,C] */
-    float *down;           /* [C,F] */
+    const struct tensor *attention_norm; /* [C] */
+    const struct tensor *q;              /* [H*D,C] */
+    const struct tensor *k, *v;          /* [G*D,C] */
+    const struct tensor *o;              /* [C,H*D] */
+    const struct tensor *ffn_norm;       /* [C] */
+    const struct tensor *gate, *up;      /* [F,C] */
+    const struct tensor *down;           /* [C,F] */
 };
 
 struct model {
     struct model_config config;
-    float *embedding;           /* [V,C] */
-    struct model_layer *layers; /* owned; [n_layers] */
-    float *norm;                /* [C] */
-    float *output;              /* [V,C]; the embedding itself when tied */
-    float *rope_freqs;          /* [D/2], scaled */
+    struct weights *files;          /* owned; NULL: the tensors are others' */
+    const struct tensor *embedding; /* [V,C] */
+    struct model_layer *layers;     /* owned; [n_layers] */
+    const struct tensor *norm;      /* [C] */
+    const struct tensor *output;    /* [V,C]; the embedding itself when tied */
+    float *rope_freqs;              /* owned; [D/2], scaled */
 };
 
 /*
- * Read FOLDER/config.json and FOLDER's weights (weights.h), as Hugging Face's
- * `CwmForCausalLM` writes them; values become fp32.  Fails: CWM_IO,
- * CWM_FORMAT (a tensor is missing, has another shape than the config asks
- * for, or a value that is not finite), CWM_LIMIT, CWM_NOMEM.
+ * Map FOLDER's weights (weights.h), as Hugging Face's `CwmForCausalLM` writes
+ * them, by FOLDER/config.json.  Values are not looked at: who uses them sees
+ * that they are finite.  Fails: CWM_IO, CWM_FORMAT (a tensor is missing, or
+ * has another shape than the config asks for), CWM_LIMIT, CWM_NOMEM.
  */
 enum cwm_rc model_load(const char *folder, struct model **ret_model,
                        struct cwm_err *err);
 void model_free(struct model *m); /* NULL is fine */
 
-/* Its shape, once every tensor has been found in the files' headers with the
- * shape that the config asks for; values are not looked at.  As model_load().
- */
+/* A loaded model's shape, without the model.  Fails: as model_load(). */
 enum cwm_rc model_describe(const char *folder, struct model_config *ret_config,
                            struct cwm_err *err);
 
-/* The scratch of forward passes of up to max_tokens tokens. */
+/* The scratch of forward passes of up to max_tokens tokens; m is borrowed.
+ * Fails: CWM_FORMAT (a value of the weights is not finite), CWM_NOMEM. */
 struct model_pass;
 enum cwm_rc model_pass_new(const struct model *m, size_t max_tokens,
                            struct model_pass **ret_pass, struct cwm_err *err);

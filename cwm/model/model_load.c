@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model_load.c -- weights by Hugging Face's names, as fp32. */
-#include <math.h>
+/* model_load.c -- weights by Hugging Face's names, where they lie. */
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ struct wanted {
     const char *name; /* behind "model.layers.N." where it is a layer's */
     size_t n_rows;    /* 0: it has one dimension */
     size_t n_columns;
-    float **ret_values;
+    const struct tensor **ret_tensor;
 };
 
 static enum cwm_rc check_shape(const struct tensor *t, const struct wanted *w,
@@ -35,19 +35,10 @@ static enum cwm_rc check_shape(const struct tensor *t, const struct wanted *w,
     return CWM_OK;
 }
 
-/* Where weights come from, and how far to go with them. */
-struct source_files {
-    const struct weights *weights;
-    bool shapes_only; /* see that they are there, and read no value */
-};
-
-static enum cwm_rc load_one(const struct source_files *from, const char *name,
+static enum cwm_rc find_one(const struct weights *from, const char *name,
                             const struct wanted *w, struct cwm_err *err)
 {
-    const struct tensor *t = weights_find(from->weights, name);
-    enum cwm_rc rc;
-    float *values;
-    size_t i;
+    const struct tensor *t = weights_find(from, name);
 
     if (!t) {
         return CWM_FAIL(err, CWM_FORMAT,
@@ -55,29 +46,12 @@ static enum cwm_rc load_one(const struct source_files *from, const char *name,
                         "tensor '%s'",
                         name);
     }
-    rc = check_shape(t, w, err);
-    if (rc != CWM_OK || from->shapes_only) {
-        return rc;
-    }
-    values = cwm_malloc(t->n_values * sizeof *values);
-    if (!values) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not hold the tensor '%s'", name);
-    }
-    *w->ret_values = values; /* now the model's */
-    tensor_to_f32(t, values);
-    for (i = 0; i < t->n_values; i++) {
-        if (!isfinite(values[i])) {
-            return CWM_FAIL(err, CWM_FORMAT,
-                            "cannot use the tensor '%s': value %zu is not "
-                            "finite",
-                            name, i);
-        }
-    }
-    return CWM_OK;
+    *w->ret_tensor = t;
+    return check_shape(t, w, err);
 }
 
-static enum cwm_rc load_layer(const struct source_files *from, struct model *m,
-                              uint32_t number, struct cwm_err *err)
+static enum cwm_rc find_layer(struct model *m, uint32_t number,
+                              struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
     struct model_layer *l = &m->layers[number];
@@ -101,13 +75,12 @@ static enum cwm_rc load_layer(const struct source_files *from, struct model *m,
     for (i = 0; i < sizeof wanted / sizeof *wanted && rc == CWM_OK; i++) {
         snprintf(name, sizeof name, "model.layers.%u.%s.weight", number,
                  wanted[i].name);
-        rc = load_one(from, name, &wanted[i], err);
+        rc = find_one(m->files, name, &wanted[i], err);
     }
     return rc;
 }
 
-static enum cwm_rc load_weights(const struct source_files *from,
-                                struct model *m, struct cwm_err *err)
+static enum cwm_rc find_weights(struct model *m, struct cwm_err *err)
 {
     const struct model_config *c = &m->config;
     const struct wanted embedding = {NULL, c->vocab_size, c->d_model,
@@ -115,17 +88,17 @@ static enum cwm_rc load_weights(const struct source_files *from,
     const struct wanted norm = {NULL, 0, c->d_model, &m->norm};
     const struct wanted output = {NULL, c->vocab_size, c->d_model, &m->output};
     enum cwm_rc rc =
-        load_one(from, "model.embed_tokens.weight", &embedding, err);
+        find_one(m->files, "model.embed_tokens.weight", &embedding, err);
     uint32_t i;
 
     for (i = 0; i < c->n_layers && rc == CWM_OK; i++) {
-        rc = load_layer(from, m, i, err);
+        rc = find_layer(m, i, err);
     }
     if (rc == CWM_OK) {
-        rc = load_one(from, "model.norm.weight", &norm, err);
+        rc = find_one(m->files, "model.norm.weight", &norm, err);
     }
     if (rc == CWM_OK && !c->is_tied) {
-        rc = load_one(from, "lm_head.weight", &output, err);
+        rc = find_one(m->files, "lm_head.weight", &output, err);
     } else if (rc == CWM_OK) {
         m->output = m->embedding;
     }
@@ -142,11 +115,9 @@ static enum cwm_rc make_freqs(struct model *m, struct cwm_err *err)
     return CWM_OK;
 }
 
-static enum cwm_rc load_into(const char *folder, bool shapes_only,
-                             struct model *m, struct cwm_err *err)
+static enum cwm_rc load_into(const char *folder, struct model *m,
+                             struct cwm_err *err)
 {
-    struct weights *weights = NULL; /* owned */
-    struct source_files from = {.shapes_only = shapes_only};
     enum cwm_rc rc = config_load(folder, &m->config, err);
 
     if (rc != CWM_OK) {
@@ -156,16 +127,14 @@ static enum cwm_rc load_into(const char *folder, bool shapes_only,
     if (!m->layers) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the layers");
     }
-    rc = weights_open(folder, &weights, err);
+    rc = weights_open(folder, &m->files, err);
     if (rc != CWM_OK) {
         return rc;
     }
-    from.weights = weights;
-    rc = load_weights(&from, m, err);
+    rc = find_weights(m, err);
     if (rc != CWM_OK) {
         cwm_err_context(err, "%s", folder);
     }
-    weights_close(weights);
     return rc == CWM_OK ? make_freqs(m, err) : rc;
 }
 
@@ -178,7 +147,7 @@ enum cwm_rc model_load(const char *folder, struct model **ret_model,
     if (!m) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold a model");
     }
-    rc = load_into(folder, false, m, err);
+    rc = load_into(folder, m, err);
     if (rc != CWM_OK) {
         goto out;
     }
@@ -192,13 +161,9 @@ out:
 enum cwm_rc model_describe(const char *folder, struct model_config *ret_config,
                            struct cwm_err *err)
 {
-    struct model *m = cwm_calloc(1, sizeof *m); /* owned */
-    enum cwm_rc rc;
+    struct model *m = NULL; /* owned */
+    enum cwm_rc rc = model_load(folder, &m, err);
 
-    if (!m) {
-        return CWM_FAIL(err, CWM_NOMEM, "could not hold a model");
-    }
-    rc = load_into(folder, true, m, err);
     if (rc == CWM_OK) {
         *ret_config = m->config;
     }
@@ -208,29 +173,10 @@ enum cwm_rc model_describe(const char *folder, struct model_config *ret_config,
 
 void model_free(struct model *m)
 {
-    uint32_t i;
-
     if (!m) {
         return;
     }
-    for (i = 0; m->layers && i < m->config.n_layers; i++) {
-        const struct model_layer *l = &m->layers[i];
-
-        cwm_free(l->attention_norm);
-        cwm_free(l->q);
-        cwm_free(l->k);
-        cwm_free(l->v);
-        cwm_free(l->o);
-        cwm_free(l->ffn_norm);
-        cwm_free(l->gate);
-        cwm_free(l->up);
-        cwm_free(l->down);
-    }
-    if (m->output != m->embedding) {
-        cwm_free(m->output);
-    }
-    cwm_free(m->embedding);
-    cwm_free(m->norm);
+    weights_close(m->files);
     cwm_free(m->rope_freqs);
     cwm_free(m->layers);
     cwm_free(m);

@@ -107,6 +107,7 @@ struct ops {
     /* norm_back() may have the gradient along the residual stream in o->type:
      * in its copy, which is added to, with dx NULL. */
     bool has_typed_dx;
+    bool reads_any_memory; /* of the host, also where alloc() did not give it */
     size_t n_logits_at_once; /* logits of so many words pay; 0: as on a CPU */
 
     /* ---- memory ---- */
@@ -133,6 +134,8 @@ struct ops {
      * w->packed is set by a call without `many`, w->values are not read any
      * more and may be freed. */
     void (*matrix_changed)(struct ops *o, struct ops_matrix *w, bool many);
+    /* Does it, without `many`, pack weights of this type?  NULL: none. */
+    bool (*packs)(const struct ops *o, enum ops_type weights);
     void (*matrix_release)(struct ops *o, struct ops_matrix *w);
 
     /* ---- forward ---- */

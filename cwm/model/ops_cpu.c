@@ -238,6 +238,7 @@ enum cwm_rc ops_cpu_new(enum ops_type type, unsigned n_threads,
     cpu->ops = (struct ops){
         .name = "cpu",
         .type = type,
+        .reads_any_memory = true,
         .alloc = cpu_alloc,
         .free = cpu_free,
         .zero = cpu_zero,

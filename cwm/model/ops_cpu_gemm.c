@@ -120,6 +120,7 @@ static void cpu_linear_dw(struct ops *o, const void *dy, const void *x,
 void cpu__set_gemm(struct ops *o)
 {
     o->matrix_changed = cpu__matrix_changed;
+    o->packs = cpu__packs;
     o->matrix_release = cpu__matrix_release;
     o->linear = cpu_linear;
     o->linear_dx = cpu_linear_dx;

@@ -56,6 +56,7 @@ static inline const void *cpu_at_const(const struct cpu *cpu, const void *p,
 
 /* ops_cpu_packed.c: of matrices that are used row by row. */
 void cpu__matrix_changed(struct ops *o, struct ops_matrix *w, bool many);
+bool cpu__packs(const struct ops *o, enum ops_type weights);
 void cpu__matrix_release(struct ops *o, struct ops_matrix *w);
 void cpu__packed_linear(struct ops *o, const void *x, size_t n,
                         const struct ops_matrix *w, void *out, size_t stride,

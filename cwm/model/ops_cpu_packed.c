@@ -129,9 +129,10 @@ void cpu__matrix_release(struct ops *o, struct ops_matrix *w)
 }
 
 /* In fp32 inputs keep their digits: with weights of bf16 they would not. */
-static bool pays(const struct cpu *cpu, const struct ops_matrix *w)
+bool cpu__packs(const struct ops *o, enum ops_type weights)
 {
-    return rows_can(w->type) && (w->type != OPS_BF16 || cpu->half);
+    return rows_can(weights) &&
+           (weights != OPS_BF16 || ((const struct cpu *)o)->half);
 }
 
 void cpu__matrix_changed(struct ops *o, struct ops_matrix *w, bool many)
@@ -140,7 +141,7 @@ void cpu__matrix_changed(struct ops *o, struct ops_matrix *w, bool many)
     struct pack_job job = {.w = w};
     struct packed *p;
 
-    if (many || !pays(cpu, w)) {
+    if (many || !cpu__packs(o, w->type)) {
         cpu__matrix_release(o, w);
         return;
     }

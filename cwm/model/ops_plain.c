@@ -432,6 +432,7 @@ enum cwm_rc ops_ref_new(enum ops_type type, struct ops **ret_ops,
     *o = (struct ops){
         .name = "reference",
         .type = type,
+        .reads_any_memory = true,
         .alloc = plain_alloc,
         .free = plain_free,
         .zero = plain_zero,

@@ -384,6 +384,18 @@ const struct tensor *safetensors_find(const struct safetensors *file,
     return NULL;
 }
 
+void safetensors_forget(const struct safetensors *file, const struct tensor *t)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)t->data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)t->data + t->n_bytes) / page * page;
+
+    if (file->map && begin < end) { /* only mapped pages can be read again */
+        madvise((uint8_t *)file->map + (begin - (uintptr_t)file->map),
+                end - begin, MADV_DONTNEED);
+    }
+}
+
 /* ---- values ---------------------------------------------------------------
  */
 
@@ -417,18 +429,65 @@ static float f16_to_f32(uint16_t half)
     return bits_to_f32(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-void tensor_to_f32(const struct tensor *t, float *out)
+void tensor_part_to_f32(const struct tensor *t, size_t first, size_t n,
+                        float *out)
 {
+    const uint8_t *from = t->data + first * types[t->type].n_bytes;
     size_t i;
     uint16_t half;
 
     if (t->type == TENSOR_F32) {
-        memcpy(out, t->data, t->n_bytes);
+        memcpy(out, from, n * sizeof *out);
         return;
     }
-    for (i = 0; i < t->n_values; i++) {
-        memcpy(&half, t->data + 2 * i, sizeof half);
+    for (i = 0; i < n; i++) {
+        memcpy(&half, from + 2 * i, sizeof half);
         out[i] = t->type == TENSOR_F16 ? f16_to_f32(half)
                                        : bits_to_f32((uint32_t)half << 16);
     }
+}
+
+void tensor_to_f32(const struct tensor *t, float *out)
+{
+    tensor_part_to_f32(t, 0, t->n_values, out);
+}
+
+/* Are the exponent's bits all ones: an infinity, or no number? */
+static bool is_endless(const struct tensor *t, size_t i)
+{
+    uint32_t whole;
+    uint16_t half;
+
+    if (t->type == TENSOR_F32) {
+        memcpy(&whole, t->data + 4 * i, sizeof whole);
+        return (whole & 0x7F800000u) == 0x7F800000u;
+    }
+    memcpy(&half, t->data + 2 * i, sizeof half);
+    return t->type == TENSOR_F16 ? (half & 0x7C00u) == 0x7C00u
+                                 : (half & 0x7F80u) == 0x7F80u;
+}
+
+enum cwm_rc tensor_check_finite(const struct tensor *t, struct cwm_err *err)
+{
+    enum { BLOCK = 4096 }; /* looked at without a branch in it */
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < t->n_values; i += BLOCK) {
+        size_t end = t->n_values - i < BLOCK ? t->n_values : i + BLOCK;
+        unsigned any = 0;
+
+        for (k = i; k < end; k++) {
+            any |= is_endless(t, k);
+        }
+        for (k = i; any && k < end; k++) {
+            if (is_endless(t, k)) {
+                return CWM_FAIL(err, CWM_FORMAT,
+                                "cannot use the tensor '%.120s': value %zu is "
+                                "not finite",
+                                t->name, k);
+            }
+        }
+    }
+    return CWM_OK;
 }

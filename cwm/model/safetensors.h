@@ -56,6 +56,9 @@ const struct tensor *safetensors_at(const struct safetensors *file, size_t i);
 /* Borrowed; NULL: none has this name. */
 const struct tensor *safetensors_find(const struct safetensors *file,
                                       const char *name);
+/* A tensor of this file need not be held in memory for now: who reads it again
+ * reads the file. */
+void safetensors_forget(const struct safetensors *file, const struct tensor *t);
 
 /*
  * Write the tensors, in this order, as a file of their own: put in place as a
@@ -69,5 +72,11 @@ enum cwm_rc safetensors_write(const char *path, const struct tensor *tensors,
 size_t tensor_type_bytes(enum tensor_type type);
 /* All values as fp32 into out[0..n_values). */
 void tensor_to_f32(const struct tensor *t, float *out);
+/* The values first..first + n - 1 of them. */
+void tensor_part_to_f32(const struct tensor *t, size_t first, size_t n,
+                        float *out);
+/* Fails: CWM_FORMAT, which names the tensor and the first value that is not
+ * finite. */
+enum cwm_rc tensor_check_finite(const struct tensor *t, struct cwm_err *err);
 
 #endif /* CWM_MODEL_SAFETENSORS_H */

@@ -232,3 +232,14 @@ const struct tensor *weights_find(const struct weights *w, const char *name)
     }
     return t;
 }
+
+void weights_forget(const struct weights *w, const struct tensor *t)
+{
+    size_t i;
+
+    for (i = 0; i < w->n_parts; i++) {
+        if (safetensors_find(w->parts[i].file, t->name) == t) {
+            safetensors_forget(w->parts[i].file, t);
+        }
+    }
+}

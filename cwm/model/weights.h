@@ -26,5 +26,7 @@ void weights_close(struct weights *w); /* NULL is fine */
 
 /* Borrowed; NULL: none has this name. */
 const struct tensor *weights_find(const struct weights *w, const char *name);
+/* As safetensors_forget(); a tensor that is none of theirs is left alone. */
+void weights_forget(const struct weights *w, const struct tensor *t);
 
 #endif /* CWM_MODEL_WEIGHTS_H */

@@ -27,6 +27,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/model/gemm.h"
 #include "cwm/model/generator.h"
+#include "tests/support/memory_model.h"
 
 enum {
     N_LAYERS = 12,
@@ -210,31 +211,30 @@ static double multiply_rate(enum ops_type type)
 
 static uint32_t random_state = 1;
 
-static float *random_values(size_t n, float scale)
+static struct tensor *random_values(size_t n_rows, size_t n_columns)
 {
-    float *x = checked(cwm_malloc(n * sizeof *x));
+    struct tensor *t = checked(memory_tensor(n_rows, n_columns));
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < t->n_values; i++) {
         random_state = random_state * 1664525 + 1013904223;
-        x[i] = ((float)(random_state >> 8) / (float)(1 << 23) - 1) * scale;
+        memory_values(t)[i] =
+            ((float)(random_state >> 8) / (float)(1 << 23) - 1) * 0.05f;
     }
-    return x;
+    return t;
 }
 
-static float *ones(size_t n)
+static struct tensor *ones(size_t n)
 {
-    float *x = checked(cwm_malloc(n * sizeof *x));
+    struct tensor *t = checked(memory_tensor(0, n));
 
     for (size_t i = 0; i < n; i++) {
-        x[i] = 1;
+        memory_values(t)[i] = 1;
     }
-    return x;
+    return t;
 }
 
 static struct model *make_model(void)
 {
-    const size_t square = (size_t)WIDTH * WIDTH;
-    const size_t ffn = (size_t)WIDTH * FFN;
     struct model *m = checked(cwm_calloc(1, sizeof *m));
 
     m->config = (struct model_config){.n_layers = N_LAYERS,
@@ -249,7 +249,7 @@ static struct model *make_model(void)
                                       .rms_eps = 1e-5,
                                       .rope_theta = 10000};
     m->layers = checked(cwm_calloc(N_LAYERS, sizeof *m->layers));
-    m->embedding = random_values((size_t)N_WORDS * WIDTH, 0.05f);
+    m->embedding = random_values(N_WORDS, WIDTH);
     m->output = m->embedding;
     m->norm = ones(WIDTH);
     m->rope_freqs = checked(cwm_malloc(D_HEAD / 2 * sizeof(float)));
@@ -261,13 +261,13 @@ static struct model *make_model(void)
 
         l->attention_norm = ones(WIDTH);
         l->ffn_norm = ones(WIDTH);
-        l->q = random_values(square, 0.05f);
-        l->k = random_values(square, 0.05f);
-        l->v = random_values(square, 0.05f);
-        l->o = random_values(square, 0.05f);
-        l->gate = random_values(ffn, 0.05f);
-        l->up = random_values(ffn, 0.05f);
-        l->down = random_values(ffn, 0.05f);
+        l->q = random_values(WIDTH, WIDTH);
+        l->k = random_values(WIDTH, WIDTH);
+        l->v = random_values(WIDTH, WIDTH);
+        l->o = random_values(WIDTH, WIDTH);
+        l->gate = random_values(FFN, WIDTH);
+        l->up = random_values(FFN, WIDTH);
+        l->down = random_values(WIDTH, FFN);
     }
     return m;
 }
@@ -468,6 +468,6 @@ int main(int argc, char **argv)
         report(&settings[i], &got, rates[i]);
         fflush(stdout);
     }
-    model_free(m);
+    memory_model_free(m);
     return 0;
 }

@@ -278,7 +278,7 @@ static void decode(const struct shape *s)
            step_bytes(&c) * rate / BATCH * 1e-9);
     generator_free(g);
     decoder_free(d);
-    model_free(m);
+    memory_model_free(m);
     ops_free(o);
 }
 

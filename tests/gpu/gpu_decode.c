@@ -120,7 +120,7 @@ int main(void)
           "bf16 begins like fp32");
     generate(gpu_half, m, OPS_I8, false, stop, &bytes);
     check(bytes.n[0] > 0, "weights of 8 bits generate");
-    model_free(m);
+    memory_model_free(m);
     ops_free(cpu);
     ops_free(gpu);
     ops_free(gpu_half);

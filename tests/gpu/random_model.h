@@ -3,33 +3,32 @@
 #ifndef TESTS_GPU_RANDOM_MODEL_H
 #define TESTS_GPU_RANDOM_MODEL_H
 
-#include "cwm/base/alloc.h"
-#include "cwm/model/model.h"
 #include "cwm/model/rope_freqs.h"
 #include "tests/gpu/gpu_test.h"
+#include "tests/support/memory_model.h"
 
-/* cwm_malloc's memory, as model_free() wants it. */
-static inline float *model_values(size_t n, uint64_t seed, float scale)
+static inline struct tensor *model_values(size_t n_rows, size_t n_columns,
+                                          uint64_t seed, float scale)
 {
-    float *draws = random_floats(n, seed, scale);
-    float *x = must_have(cwm_malloc(n * sizeof *x));
+    struct tensor *t = must_have(memory_tensor(n_rows, n_columns));
+    float *draws = random_floats(t->n_values, seed, scale);
 
-    memcpy(x, draws, n * sizeof *x);
+    memcpy(memory_values(t), draws, t->n_bytes);
     free(draws);
-    return x;
+    return t;
 }
 
-static inline float *model_ones(size_t n)
+static inline struct tensor *model_ones(size_t n)
 {
-    float *x = must_have(cwm_malloc(n * sizeof *x));
+    struct tensor *t = must_have(memory_tensor(0, n));
 
     while (n-- > 0) {
-        x[n] = 1.0f;
+        memory_values(t)[n] = 1.0f;
     }
-    return x;
+    return t;
 }
 
-/* Owned: model_free(). */
+/* Owned: memory_model_free(). */
 static inline struct model *random_model(const struct model_config *c,
                                          float width)
 {
@@ -41,24 +40,25 @@ static inline struct model *random_model(const struct model_config *c,
     uint32_t i;
 
     m->config = *c;
-    m->embedding = model_values(c->vocab_size * d, seed++, 1.0f);
-    m->output = model_values(c->vocab_size * d, seed++, width);
+    m->embedding = model_values(c->vocab_size, d, seed++, 1.0f);
+    m->output = model_values(c->vocab_size, d, seed++, width);
     m->norm = model_ones(d);
-    m->rope_freqs = model_ones(c->d_head / 2);
+    m->rope_freqs =
+        must_have(cwm_malloc(c->d_head / 2 * sizeof *m->rope_freqs));
     rope_freqs(c, m->rope_freqs);
     m->layers = must_have(cwm_calloc(c->n_layers, sizeof *m->layers));
     for (i = 0; i < c->n_layers; i++) {
         struct model_layer *l = &m->layers[i];
 
         l->attention_norm = model_ones(d);
-        l->q = model_values(d_q * d, seed++, width);
-        l->k = model_values(d_kv * d, seed++, width);
-        l->v = model_values(d_kv * d, seed++, width);
-        l->o = model_values(d * d_q, seed++, width);
+        l->q = model_values(d_q, d, seed++, width);
+        l->k = model_values(d_kv, d, seed++, width);
+        l->v = model_values(d_kv, d, seed++, width);
+        l->o = model_values(d, d_q, seed++, width);
         l->ffn_norm = model_ones(d);
-        l->gate = model_values(c->d_ffn * d, seed++, width);
-        l->up = model_values(c->d_ffn * d, seed++, width);
-        l->down = model_values(d * c->d_ffn, seed++, width);
+        l->gate = model_values(c->d_ffn, d, seed++, width);
+        l->up = model_values(c->d_ffn, d, seed++, width);
+        l->down = model_values(d, c->d_ffn, seed++, width);
     }
     return m;
 }

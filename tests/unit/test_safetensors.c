@@ -180,6 +180,46 @@ static void safetensors__gives_every_kind_as_fp32(void **state)
     assert_memory_equal(got, want, 3 * sizeof *want);
 }
 
+static void safetensors__tells_the_first_value_that_is_not_finite(void **state)
+{
+    static const struct {
+        const char *header;
+        size_t n_bytes; /* of a value */
+        uint64_t largest, endless;
+    } kinds[] = {
+        {"{" ENTRY("x", "F32", "[5000]", "[0,20000]") "}", 4, 0xFF7FFFFF,
+         0x7F800000},
+        {"{" ENTRY("x", "F16", "[5000]", "[0,10000]") "}", 2, 0x7BFF, 0xFC01},
+        {"{" ENTRY("x", "BF16", "[5000]", "[0,10000]") "}", 2, 0x7F7F, 0xFF80},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = kinds[i].n_bytes;
+        struct safetensors *f = NULL;
+        struct cwm_err err;
+        float part[2];
+        size_t len;
+        uint8_t *file = make(kinds[i].header, 5000 * n, &len);
+        uint8_t *values = file + len - 5000 * n;
+
+        memset(values, 0, 5000 * n);
+        memcpy(values + 4999 * n, &kinds[i].largest, n);
+        assert_int_equal(safetensors_parse(file, len, &f, NULL), CWM_OK);
+        assert_int_equal(tensor_check_finite(safetensors_at(f, 0), &err),
+                         CWM_OK);
+        tensor_part_to_f32(safetensors_at(f, 0), 4998, 2, part);
+        assert_true(part[0] == 0.0f && (double)part[1] > 6e4);
+        memcpy(values + 4998 * n, &kinds[i].endless, n);
+        assert_int_equal(tensor_check_finite(safetensors_at(f, 0), &err),
+                         CWM_FORMAT);
+        assert_string_equal(err.message, "cannot use the tensor 'x': value "
+                                         "4998 is not finite");
+        safetensors_close(f);
+        free(file);
+    }
+}
+
 static void safetensors__opens_a_file_and_says_what_it_cannot(void **state)
 {
     char path[] = "/tmp/test_safetensors.XXXXXX";
@@ -319,6 +359,7 @@ int main(void)
         cmocka_unit_test(safetensors__refuses_what_does_not_fit),
         cmocka_unit_test(safetensors__refuses_a_header_that_is_none),
         cmocka_unit_test(safetensors__gives_every_kind_as_fp32),
+        cmocka_unit_test(safetensors__tells_the_first_value_that_is_not_finite),
         cmocka_unit_test(safetensors__opens_a_file_and_says_what_it_cannot),
         cmocka_unit_test(safetensors__writes_what_it_reads),
         cmocka_unit_test(safetensors__keeps_the_old_file_when_there_is_no_room),
