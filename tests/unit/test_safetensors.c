@@ -187,7 +187,7 @@ static void safetensors__tells_the_first_value_that_is_not_finite(void **state)
         size_t n_bytes; /* of a value */
         uint64_t largest, endless;
     } kinds[] = {
-        {"{" ENTRY("x", "F32", "[5000]", "[0,20000]") "}", 4, 0xFF7FFFFF,
+        {"{" ENTRY("x", "F32", "[5000]", "[0,20000]") "}", 4, 0x7F7FFFFF,
          0x7F800000},
         {"{" ENTRY("x", "F16", "[5000]", "[0,10000]") "}", 2, 0x7BFF, 0xFC01},
         {"{" ENTRY("x", "BF16", "[5000]", "[0,10000]") "}", 2, 0x7F7F, 0xFF80},
