@@ -424,6 +424,7 @@ static enum cwm_rc tell_body(struct asking *a, struct slot *slot,
         answer->n_choices = m.n_choices;
         answer->prompt_tokens = m.prompt_tokens;
         answer->completion_tokens = m.completion_tokens;
+        answer->cpu_s = m.cpu_s;
         rc = tell(a, slot->i, answer, err);
     }
     endpoint__message_release(&m);

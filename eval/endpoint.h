@@ -70,6 +70,10 @@ struct endpoint_request {
     bool has_seed;
     uint64_t seed;
     bool logprobs;
+    /* Of a trace's beginning: where in the prompt its program lies, which is
+     * text whatever stands in it; the rest holds tokens by their names.  For
+     * models that are run here (own_model.h).  0 bytes: the prompt is text. */
+    size_t context_at, context_len;
     uint64_t repeat; /* tells requests apart that are equal otherwise: how
                         many samples of one prompt are asked for one by one */
 };
@@ -89,6 +93,7 @@ struct endpoint_answer {
     unsigned n_tries; /* 0: from the store */
     double seconds;   /* of the last try, as the request's clock saw it */
     uint64_t prompt_tokens, completion_tokens; /* as the server says */
+    double cpu_s; /* that it took; 0: not told, as by servers */
     const struct endpoint_choice *choices; /* borrowed until the next answer */
     size_t n_choices;                      /* may be fewer than asked for */
     const char *detail; /* one line of what the server or the network said */

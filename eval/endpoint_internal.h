@@ -21,10 +21,14 @@ struct endpoint__message {
     struct endpoint_choice *choices; /* owned */
     size_t n_choices;
     uint64_t prompt_tokens, completion_tokens;
+    double cpu_s;
     struct cwm_buf texts; /* owned: what the choices borrow from */
 };
 
 /*
+ * What servers do not say is in the answers of own_model.c: of a choice
+ * "n_tokens" and "logprob" (summed), of the usage "cpu_us".
+ *
  * body[len] is NUL.  ret_outcome: ANSWERED, GARBAGE or NO_CHOICE.  Fails:
  * CWM_NOMEM.
  */

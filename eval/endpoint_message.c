@@ -116,7 +116,7 @@ struct reader {
     struct cwm_buf *texts;           /* borrowed */
     struct endpoint_choice *choices; /* owned until the end */
     size_t n_choices, capacity;
-    uint64_t prompt_tokens, completion_tokens;
+    uint64_t prompt_tokens, completion_tokens, cpu_us;
     enum cwm_rc rc;
 };
 
@@ -315,6 +315,10 @@ static void read_choice(struct reader *r)
             read_reason(r, &choice);
         } else if (is_named(r, "logprobs")) {
             read_logprobs(r, &choice);
+        } else if (is_named(r, "n_tokens")) {
+            choice.n_tokens = read_count(r);
+        } else if (is_named(r, "logprob")) {
+            choice.logprob = read_number(r);
         } else {
             json_skip(&r->in);
         }
@@ -352,6 +356,8 @@ static void read_usage(struct reader *r)
             r->prompt_tokens = read_count(r);
         } else if (is_named(r, "completion_tokens")) {
             r->completion_tokens = read_count(r);
+        } else if (is_named(r, "cpu_us")) {
+            r->cpu_us = read_count(r);
         } else {
             json_skip(&r->in);
         }
@@ -396,6 +402,7 @@ static void end_answer(struct reader *r, struct endpoint__message *m)
     m->n_choices = r->n_choices;
     m->prompt_tokens = r->prompt_tokens;
     m->completion_tokens = r->completion_tokens;
+    m->cpu_s = (double)r->cpu_us * 1e-6;
 }
 
 enum cwm_rc endpoint__read(const char *body, size_t len,

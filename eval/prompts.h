@@ -5,5 +5,7 @@
 
 extern const char prompt_cruxeval_output[];
 extern const char prompt_cruxeval_input[];
+extern const char prompt_code_text[];
+extern const char prompt_code_chat[];
 
 #endif /* EVAL_PROMPTS_H */

@@ -2,9 +2,7 @@
 /* cmd_eval.c -- `cwm eval`: the options, and which verb it is. */
 #include "cwm/cli/cmd_eval.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@ static const char *const uses[] = {
     "cruxeval --problems FILE --results FILE [--compat] [options]",
     "cruxeval --problems FILE --endpoint URL --model NAME --mode output|input "
     "[--style direct|trace] [options]",
+    "passk|cruxeval --problems FILE --model-dir DIR [options]",
     NULL};
 
 static const char *const examples[] = {
@@ -30,6 +29,7 @@ static const char *const examples[] = {
     "cwm eval passk --problems mbpp.jsonl --canonical --store verdicts.db",
     "cwm eval bestk --problems p.jsonl --samples s.jsonl --tests t.jsonl",
     "cwm eval cruxeval --problems cruxeval.jsonl --results model_output.json",
+    "cwm eval passk --problems mbpp.jsonl --model-dir checkpoint --n 10",
     NULL};
 
 /* As enum cruxeval_mode. */
@@ -50,8 +50,8 @@ static const struct opt options[] = {
      .type = OPT_STRING,
      .offset = FIELD(samples),
      .value = "FILE",
-     .help = "of passk: lines with task_id and completion or solution, or "
-             "CodeT's with prompt and samples"},
+     .help = "lines with task_id and completion or solution, or CodeT's with "
+             "prompt and samples; without it a model is asked"},
     {.name = "against",
      .type = OPT_STRING,
      .offset = FIELD(against),
@@ -149,25 +149,44 @@ static const struct opt options[] = {
      .offset = FIELD(html),
      .value = "PAGE",
      .help = "write a page with plots, which needs nothing from elsewhere"},
-    {.group = "A model behind an endpoint (cruxeval)",
+    {.group = "A model that is asked",
      .name = "endpoint",
      .type = OPT_STRING,
      .offset = FIELD(endpoint),
      .value = "URL",
-     .help = "ask the model here, by OpenAI's protocol, instead of reading "
-             "--results: http://127.0.0.1:8080/v1"},
+     .help = "ask the model here, by OpenAI's protocol, where no file has "
+             "samples or results: http://127.0.0.1:8080/v1"},
     {.name = "model",
      .type = OPT_STRING,
      .offset = FIELD(model),
      .value = "NAME",
      .help = "what the endpoint calls the model"},
+    {.name = "model-dir",
+     .type = OPT_STRING,
+     .offset = FIELD(model_dir),
+     .value = "DIR",
+     .help = "instead of an endpoint: the folder of a checkpoint of ours, "
+             "which is run here"},
+    {.name = "tokenizer",
+     .type = OPT_STRING,
+     .offset = FIELD(tokenizer),
+     .value = "FILE",
+     .help = "of --model-dir: tokenizer.json or tokenizer.model; DIR's unless "
+             "told"},
+    {.name = "no-grammar",
+     .type = OPT_FLAG,
+     .offset = FIELD(no_grammar),
+     .help = "of --model-dir: in traces take any token, not just those that a "
+             "trace of the program can have there"},
+    GENERATING_ENGINE(FIELD(engine)),
     {.name = "style",
      .type = OPT_ENUM,
      .offset = FIELD(style),
      .choices = crux_styles,
      .fallback = "direct",
-     .help = "direct: the question in words, with two examples; trace: the "
-             "beginning of a trace, for code world models (outputs only)"},
+     .help = "of cruxeval: direct: the question in words, with two examples; "
+             "trace: the beginning of a trace, for code world models (outputs "
+             "only)"},
     {.name = "chat",
      .type = OPT_FLAG,
      .offset = FIELD(chat),
@@ -198,7 +217,8 @@ static const struct opt options[] = {
      .value = "N",
      .fallback = "4096",
      .max = 1000000,
-     .help = "of an answer; 0: as the server will"},
+     .help = "of an answer; 0: as the server will, or as the model's "
+             "context lets it"},
     {.name = "key-env",
      .type = OPT_STRING,
      .offset = FIELD(key_env),
@@ -217,7 +237,7 @@ static const struct opt options[] = {
      .fallback = "8",
      .min = 1,
      .max = 1024,
-     .help = "questions under way at once"},
+     .help = "questions under way at once; of --model-dir: answers"},
     {.name = "requests-per-s",
      .type = OPT_U64,
      .offset = FIELD(requests_per_s),
@@ -391,158 +411,6 @@ int eval_execute_options(const struct eval_fields *f, struct progress *progress,
                                  .progress = show,
                                  .progress_ctx = progress};
     return -1;
-}
-
-static void tell(const struct problem_set *p, const struct sample_set *s)
-{
-    if (p->n_bad_lines > 0) {
-        cli_say("%llu records are no problems, the first one at line %llu",
-                (unsigned long long)p->n_bad_lines,
-                (unsigned long long)p->first_bad_line);
-    }
-    if (p->n_repeated > 0) {
-        cli_say("%llu problems have the id of an earlier one",
-                (unsigned long long)p->n_repeated);
-    }
-    if (s->n_missing > 0) {
-        cli_say("%llu of %zu problems have no sample: they count as failed",
-                (unsigned long long)s->n_missing, p->n);
-    }
-    if (s->n_wrong_id > 0) {
-        cli_say("%llu samples are of no problem, the first one '%s' at line "
-                "%llu",
-                (unsigned long long)s->n_wrong_id, s->first_wrong_id,
-                (unsigned long long)s->first_wrong_line);
-    }
-    if (s->n_bad_lines > 0) {
-        cli_say("%llu lines are no samples",
-                (unsigned long long)s->n_bad_lines);
-    }
-}
-
-int eval_open(const struct eval_fields *f, const char *verb,
-              struct problem_set *ret_problems, struct sample_set *ret_samples)
-{
-    const char *samples = f->results ? f->results : f->samples;
-    struct cwm_err err = {0};
-    enum cwm_rc rc;
-    char name[MAX_NAME_BYTES];
-
-    full_name(verb, name);
-    if (!f->problems) {
-        return cli_usage(name, "--problems FILE is missing");
-    }
-    if (!samples && !f->canonical) {
-        return cli_usage(name, "--%s FILE is missing",
-                         strcmp(verb, "cruxeval") == 0 ? "results" : "samples");
-    }
-    rc = problem_set_read(f->problems, ret_problems, &err);
-    if (rc != CWM_OK) {
-        return cli_fail(name, &err);
-    }
-    rc = f->canonical
-             ? sample_set_canonical(ret_problems, ret_samples, &err)
-             : sample_set_read(samples, ret_problems, ret_samples, &err);
-    if (rc != CWM_OK) {
-        problem_set_release(ret_problems);
-        return cli_fail(name, &err);
-    }
-    tell(ret_problems, ret_samples);
-    return -1;
-}
-
-void eval_put_counts(const struct problem_set *problems,
-                     const struct sample_set *samples, struct cwm_buf *out)
-{
-    cwm_buf_addf(out,
-                 ", \"problems\": %zu, \"samples\": %zu, \"missing\": %llu, "
-                 "\"wrong_id\": %llu, \"bad_lines\": %llu, \"empty\": %llu, "
-                 "\"bad_problems\": %llu, \"repeated_problems\": %llu",
-                 problems->n, samples->n,
-                 (unsigned long long)samples->n_missing,
-                 (unsigned long long)samples->n_wrong_id,
-                 (unsigned long long)samples->n_bad_lines,
-                 (unsigned long long)samples->n_empty,
-                 (unsigned long long)problems->n_bad_lines,
-                 (unsigned long long)problems->n_repeated);
-}
-
-void eval_put_percent(struct cwm_buf *out, double share)
-{
-    if (isnan(share)) {
-        cwm_buf_adds(out, "null");
-    } else {
-        cwm_buf_addf(out, "%.4f", 100 * share);
-    }
-}
-
-void eval_put_score(struct cwm_buf *out, uint64_t k,
-                    const struct passk_interval *score)
-{
-    cwm_buf_addf(out, ", \"pass@%llu\": ", (unsigned long long)k);
-    eval_put_percent(out, score->mean);
-    cwm_buf_addf(out, ", \"interval@%llu\": ", (unsigned long long)k);
-    if (isnan(score->mean)) {
-        cwm_buf_adds(out, "null");
-        return;
-    }
-    cwm_buf_addc(out, '[');
-    eval_put_percent(out, score->low);
-    cwm_buf_adds(out, ", ");
-    eval_put_percent(out, score->high);
-    cwm_buf_addc(out, ']');
-}
-
-void eval_put_score_line(struct cwm_buf *out, uint64_t k,
-                         const struct passk_interval *score)
-{
-    if (isnan(score->mean)) {
-        cwm_buf_addf(out,
-                     "pass@%-4llu       -  (a problem has fewer samples)\n",
-                     (unsigned long long)k);
-    } else {
-        cwm_buf_addf(out, "pass@%-4llu %6.2f %%  [%.2f, %.2f]\n",
-                     (unsigned long long)k, 100 * score->mean, 100 * score->low,
-                     100 * score->high);
-    }
-}
-
-void eval_put_outcomes(struct cwm_buf *out, const uint64_t *outcomes)
-{
-    const char *gap = "";
-
-    cwm_buf_adds(out, ", \"outcomes\": {");
-    for (int i = 0; i < MATRIX_N_CELLS; i++) {
-        if (outcomes[i] > 0) {
-            cwm_buf_addf(out, "%s\"%s\": %llu", gap,
-                         matrix_cell_text((enum matrix_cell)i),
-                         (unsigned long long)outcomes[i]);
-            gap = ", ";
-        }
-    }
-    cwm_buf_addc(out, '}');
-}
-
-void eval_put_outcome_lines(struct cwm_buf *out, const uint64_t *outcomes)
-{
-    for (int i = 0; i < MATRIX_N_CELLS; i++) {
-        if (outcomes[i] > 0) {
-            cwm_buf_addf(out, "%-12s %llu\n",
-                         matrix_cell_text((enum matrix_cell)i),
-                         (unsigned long long)outcomes[i]);
-        }
-    }
-}
-
-void eval_put_runs(struct cwm_buf *out, const struct execute_counts *counts)
-{
-    cwm_buf_addf(out,
-                 ", \"programs\": %llu, \"run\": %llu, \"run_again\": %llu, "
-                 "\"cpu_seconds\": %.3f, \"python\": \"%s\"",
-                 (unsigned long long)counts->n_programs,
-                 (unsigned long long)counts->n_run,
-                 (unsigned long long)counts->n_again,
-                 (double)counts->cpu_us / 1e6, counts->python);
 }
 
 /* ---- verbs ---- */

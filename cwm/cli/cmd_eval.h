@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #include "cwm/base/buf.h"
+#include "cwm/cli/generating.h"
 #include "cwm/cli/progress.h"
 #include "cwm/cli/running.h"
-#include "eval/crux_ask.h"
+#include "eval/ask.h"
 #include "eval/execute.h"
 #include "eval/passk.h"
 #include "eval/problem.h"
@@ -37,8 +38,15 @@ struct eval_fields {
     const char *tests, *selectors, *html;
     uint64_t tests_of_sample, pools, tokens_per_s;
     bool filter;
-    /* of models behind an endpoint */
+    /* testgen */
+    const char *file, *entry, *output;
+    uint64_t max_inputs, max_tries, max_mutants, max_tests;
+    bool keep_all, use_given;
+    /* of models that are asked */
     const char *endpoint, *model, *key_env, *answers;
+    const char *model_dir, *tokenizer;
+    bool no_grammar;
+    struct generating_fields engine; /* type, device and threads of it */
     const char *temperature, *top_p; /* decimals */
     uint64_t n_answers, max_tokens, parallel, requests_per_s, tries,
         request_timeout_ms;
@@ -62,34 +70,83 @@ int eval_execute_options(const struct eval_fields *f, struct progress *progress,
 /* Tell an error of a verb's; the exit code that fits. */
 int eval_fail(const char *verb, const struct cwm_err *err);
 
+/* ---- a model that is asked: cmd_eval_ask.c ---- */
+
+struct eval_asker {
+    const struct eval_fields *f; /* borrowed */
+    struct endpoint_options endpoint;
+    struct own_model_options own;
+    struct engine engine;         /* owned: filled when it is needed */
+    struct ask_settings settings; /* points into this struct */
+};
+
+bool eval_has_model(const struct eval_fields *f);
+/* From the options; zeroed before, stays where it is.  -1 to go on, else
+ * (having told) an exit code. */
+int eval_asker_init(const struct eval_fields *f, const char *verb,
+                    struct eval_asker *a);
+void eval_asker_release(struct eval_asker *a); /* zeroed is fine */
+
+/* Members of a JSON object, a ", " before each; and as lines for people. */
+void eval_put_asked(struct cwm_buf *out, const struct ask_counts *counts);
+void eval_put_asked_lines(struct cwm_buf *out, const struct ask_counts *counts);
+
+/* ---- what passk and cruxeval have in common: cmd_eval_judged.c ---- */
+
+struct eval_judged {
+    const struct eval_fields *f; /* borrowed */
+    const char *verb;            /* "passk" */
+    struct problem_set problems;
+    struct sample_set samples;
+    bool was_asked; /* the samples are a model's answers */
+    struct ask_counts asked;
+    uint64_t ks[EVAL_MAX_KS];
+    size_t n_ks;
+    struct passk_interval scores[EVAL_MAX_KS]; /* mean NAN: too few samples */
+};
+
+void eval_judged_release(struct eval_judged *j);
+
 /*
- * Both files read, what is amiss with them told (people only).  On success
- * both sets are the caller's.  -1 to go on, else an exit code.
+ * Problems read, and samples: from their file, the canonical ones, or, where
+ * there is no file and a model is named, its answers.  What is amiss with them
+ * is told (people only).  -1 to go on, else an exit code.
  */
-int eval_open(const struct eval_fields *f, const char *verb,
-              struct problem_set *ret_problems, struct sample_set *ret_samples);
+int eval_open(struct eval_judged *j);
+
+/* pass@k over n tasks for each k; estimate() is NAN where a task has too few
+ * samples to tell. */
+typedef double eval_estimate_fn(const void *ctx, size_t task, uint64_t k);
+enum cwm_rc eval_score(struct eval_judged *j, size_t n_tasks,
+                       eval_estimate_fn *estimate, const void *ctx,
+                       struct cwm_err *err);
+
+/* A verb's own part of what is printed. */
+struct eval_view {
+    const void *ctx;
+    void (*put_each)(const void *ctx, struct cwm_buf *out);
+    const char *task;         /* first member of the JSON object; NULL: none */
+    const char *head;         /* the line above the table */
+    const uint64_t *outcomes; /* [MATRIX_N_CELLS] */
+    const struct execute_counts *counts;
+    const struct passk_comparison *against; /* [n_ks]; NULL: none */
+};
+/* The exit code. */
+int eval_print(const struct eval_judged *j, const struct eval_view *view);
 
 /* "missing": 1, ... -- members of a JSON object, a ", " before each. */
 void eval_put_counts(const struct problem_set *problems,
                      const struct sample_set *samples, struct cwm_buf *out);
 /* A number of percent, or null for NAN. */
 void eval_put_percent(struct cwm_buf *out, double share);
-/* ', "pass@K": ..., "interval@K": [...]', mean NAN: null; and for people. */
-void eval_put_score(struct cwm_buf *out, uint64_t k,
-                    const struct passk_interval *score);
-void eval_put_score_line(struct cwm_buf *out, uint64_t k,
-                         const struct passk_interval *score);
-/* ', "outcomes": {...}' of outcomes[MATRIX_N_CELLS]; and for people. */
-void eval_put_outcomes(struct cwm_buf *out, const uint64_t *outcomes);
-void eval_put_outcome_lines(struct cwm_buf *out, const uint64_t *outcomes);
-/* ', "programs": ...': what execute_all() did. */
-void eval_put_runs(struct cwm_buf *out, const struct execute_counts *counts);
-
 /* The verbs; words behind their names are in `f`. */
 int eval_passk(const struct eval_fields *f);
 int eval_cruxeval(const struct eval_fields *f);
 int eval_bestk(const struct eval_fields *f);
+int eval_testgen(const struct eval_fields *f);
 
+/* pass@k of one task; 0 without samples, NAN with fewer than k. */
+double eval_pass_of(const struct matrix_task *m, uint64_t k);
 /*
  * The samples of f->against on the same problems, compared with `first` for
  * each k: out[0..n_ks), whose difference.mean is NAN where it cannot be told.
@@ -104,18 +161,5 @@ void eval_put_against(struct cwm_buf *out, uint64_t k,
                       const struct passk_comparison *c);
 void eval_put_against_line(struct cwm_buf *out, uint64_t k,
                            const struct passk_comparison *c);
-
-/*
- * CRUXEval's samples from the model behind f->endpoint.  On success both sets
- * are the caller's.  -1 to go on, else (having told) an exit code.
- */
-int eval_ask_cruxeval(const struct eval_fields *f,
-                      struct problem_set *ret_problems,
-                      struct sample_set *ret_samples,
-                      struct crux_ask_counts *ret_counts);
-/* Members of a JSON object, a ", " before each; and as lines for people. */
-void eval_put_asked(struct cwm_buf *out, const struct crux_ask_counts *counts);
-void eval_put_asked_lines(struct cwm_buf *out,
-                          const struct crux_ask_counts *counts);
 
 #endif /* CWM_CLI_CMD_EVAL_H */

@@ -10,19 +10,22 @@
 
 typedef unsigned long long ull;
 
+double eval_pass_of(const struct matrix_task *m, uint64_t k)
+{
+    uint64_t n_right = 0;
+
+    for (size_t c = 0; c < m->n_candidates; c++) {
+        n_right += matrix_is_right(m, c);
+    }
+    return m->n_candidates == 0 ? 0
+                                : passk_estimate(m->n_candidates, n_right, k);
+}
+
 /* row[task]: pass@k; false where a task has fewer than k samples. */
 static bool fill_row(const struct matrix *matrix, uint64_t k, double *row)
 {
     for (size_t t = 0; t < matrix->n; t++) {
-        const struct matrix_task *m = &matrix->tasks[t];
-        uint64_t n_right = 0;
-
-        for (size_t c = 0; c < m->n_candidates; c++) {
-            n_right += matrix_is_right(m, c);
-        }
-        row[t] = m->n_candidates == 0
-                     ? 0
-                     : passk_estimate(m->n_candidates, n_right, k);
+        row[t] = eval_pass_of(&matrix->tasks[t], k);
         if (isnan(row[t])) {
             return false;
         }

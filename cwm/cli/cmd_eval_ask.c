@@ -1,103 +1,124 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_eval_ask.c -- `cwm eval cruxeval --endpoint`: a model is asked. */
+/* cmd_eval_ask.c -- `cwm eval`: the model that is asked, behind an endpoint
+ * or here. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_eval.h"
 
-#define NAME "eval cruxeval"
+enum { MAX_NAME_BYTES = 64 };
 
 typedef unsigned long long ull;
 
 /* -1 to go on, else an exit code. */
-static int parse_decimal(const char *option, const char *text, double most,
-                         double *ret_value)
+static int parse_decimal(const char *name, const char *option, const char *text,
+                         double most, double *ret_value)
 {
     char *end = NULL;
 
     *ret_value = strtod(text, &end);
     if (end == text || *end != '\0' ||
         !(*ret_value >= 0 && *ret_value <= most)) {
-        return cli_usage(NAME, "%s must be from 0 to %g, not '%.40s'", option,
+        return cli_usage(name, "%s must be from 0 to %g, not '%.40s'", option,
                          most, text);
     }
     return -1;
 }
 
-static int check_options(const struct eval_fields *f)
+bool eval_has_model(const struct eval_fields *f)
 {
-    if (f->results) {
-        return cli_usage(NAME, "--results and --endpoint cannot both be "
-                               "what is judged");
+    return f->endpoint || f->model_dir;
+}
+
+static int check_options(const struct eval_fields *f, const char *name)
+{
+    if (f->endpoint && f->model_dir) {
+        return cli_usage(name, "--endpoint and --model-dir cannot both be "
+                               "asked");
     }
-    if (!f->problems) {
-        return cli_usage(NAME, "--problems FILE is missing");
+    if (f->endpoint && !f->model) {
+        return cli_usage(name, "--model NAME is missing");
     }
-    if (!f->model) {
-        return cli_usage(NAME, "--model NAME is missing");
-    }
-    if (f->crux_mode == CRUXEVAL_AUTO) {
-        return cli_usage(NAME, "--mode output or --mode input is missing");
+    if (f->model_dir && f->chat) {
+        return cli_usage(name, "--chat is for endpoints: the model of "
+                               "--model-dir continues texts");
     }
     return -1;
 }
 
-static int make_options(const struct eval_fields *f, struct crux_ask_options *o)
+static enum cwm_rc open_own(void *ctx, const char *folder,
+                            const struct generator_options *sizes,
+                            struct decoder **ret_decoder, struct cwm_err *err)
 {
-    int code = check_options(f);
+    struct eval_asker *a = ctx;
+    enum cwm_rc rc = engine_load(folder, &a->f->engine, sizes, &a->engine, err);
 
-    *o = (struct crux_ask_options){
-        .endpoint = {.url = f->endpoint,
-                     .key_env = f->key_env,
-                     .store = f->answers,
-                     .n_parallel = (unsigned)f->parallel,
-                     .n_tries = (unsigned)f->tries,
-                     .timeout_ms = (uint32_t)f->request_timeout_ms,
-                     .requests_per_s = (double)f->requests_per_s,
-                     .cancel = cli_catch_signals()},
-        .model = f->model,
-        .mode = (enum cruxeval_mode)f->crux_mode,
-        .style = (enum crux_style)f->style,
+    *ret_decoder = a->engine.d;
+    return rc;
+}
+
+static void fill_sources(const struct eval_fields *f, struct eval_asker *a)
+{
+    const volatile int *cancel = cli_catch_signals();
+
+    a->endpoint =
+        (struct endpoint_options){.url = f->endpoint,
+                                  .key_env = f->key_env,
+                                  .store = f->answers,
+                                  .n_parallel = (unsigned)f->parallel,
+                                  .n_tries = (unsigned)f->tries,
+                                  .timeout_ms = (uint32_t)f->request_timeout_ms,
+                                  .requests_per_s = (double)f->requests_per_s,
+                                  .cancel = cancel};
+    a->own =
+        (struct own_model_options){.folder = f->model_dir,
+                                   .tokenizer = f->tokenizer,
+                                   .setting = generating_types[f->engine.type],
+                                   .store = f->answers,
+                                   .max_batch = (size_t)f->parallel,
+                                   .no_grammar = f->no_grammar,
+                                   .open = open_own,
+                                   .ctx = a,
+                                   .cancel = cancel};
+}
+
+int eval_asker_init(const struct eval_fields *f, const char *verb,
+                    struct eval_asker *a)
+{
+    struct ask_settings *s = &a->settings;
+    char name[MAX_NAME_BYTES];
+    int code;
+
+    snprintf(name, sizeof name, "eval %s", verb);
+    code = check_options(f, name);
+    if (code >= 0) {
+        return code;
+    }
+    a->f = f;
+    fill_sources(f, a);
+    *s = (struct ask_settings){
+        .source = {f->endpoint ? &a->endpoint : NULL, &a->own},
+        .model = f->endpoint ? f->model : "own",
         .is_chat = f->chat,
         .n = (uint32_t)f->n_answers,
         .max_tokens = (uint32_t)f->max_tokens,
         .has_seed = true,
         .seed = f->seed};
+    code = parse_decimal(name, "--temperature", f->temperature, 2,
+                         &s->temperature);
     if (code < 0) {
-        code =
-            parse_decimal("--temperature", f->temperature, 2, &o->temperature);
-    }
-    if (code < 0) {
-        code = parse_decimal("--top-p", f->top_p, 1, &o->top_p);
+        code = parse_decimal(name, "--top-p", f->top_p, 1, &s->top_p);
     }
     return code;
 }
 
-int eval_ask_cruxeval(const struct eval_fields *f,
-                      struct problem_set *ret_problems,
-                      struct sample_set *ret_samples,
-                      struct crux_ask_counts *ret_counts)
+void eval_asker_release(struct eval_asker *a)
 {
-    struct crux_ask_options options;
-    struct cwm_err err = {0};
-    int code = make_options(f, &options);
-
-    if (code >= 0) {
-        return code;
-    }
-    if (problem_set_read(f->problems, ret_problems, &err) != CWM_OK) {
-        return eval_fail("cruxeval", &err);
-    }
-    if (crux_ask(ret_problems, &options, ret_samples, ret_counts, &err) !=
-        CWM_OK) {
-        problem_set_release(ret_problems);
-        return eval_fail("cruxeval", &err);
-    }
-    return -1;
+    engine_release(&a->engine);
 }
 
-void eval_put_asked(struct cwm_buf *out, const struct crux_ask_counts *c)
+void eval_put_asked(struct cwm_buf *out, const struct ask_counts *c)
 {
     const char *gap = "";
 
@@ -121,7 +142,7 @@ void eval_put_asked(struct cwm_buf *out, const struct crux_ask_counts *c)
     cwm_buf_addc(out, '}');
 }
 
-void eval_put_asked_lines(struct cwm_buf *out, const struct crux_ask_counts *c)
+void eval_put_asked_lines(struct cwm_buf *out, const struct ask_counts *c)
 {
     cwm_buf_addf(out, "asked: %llu tries, %llu answers were kept before\n",
                  (ull)c->endpoint.n_tries, (ull)c->endpoint.n_from_store);

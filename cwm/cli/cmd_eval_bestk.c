@@ -20,8 +20,7 @@ static const size_t usual_ks[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
 struct work {
     const struct eval_fields *f; /* borrowed */
-    struct problem_set problems;
-    struct sample_set samples;
+    struct eval_judged judged;   /* problems, candidates */
     struct generated_set tests;
     struct bestk_set set;
     struct matrix matrix;
@@ -38,8 +37,7 @@ static void release(struct work *w)
     matrix_release(&w->matrix);
     bestk_set_release(&w->set);
     generated_set_release(&w->tests);
-    sample_set_release(&w->samples);
-    problem_set_release(&w->problems);
+    eval_judged_release(&w->judged);
 }
 
 /* ---- what is asked for ---- */
@@ -132,9 +130,9 @@ static void choose_ks(struct work *w)
     struct curves_options *o = &w->options.curves;
     size_t most = 0;
 
-    for (size_t i = 0; i < w->samples.n_tasks; i++) {
-        if (w->samples.n_of_task[i] > most) {
-            most = w->samples.n_of_task[i];
+    for (size_t i = 0; i < w->judged.samples.n_tasks; i++) {
+        if (w->judged.samples.n_of_task[i] > most) {
+            most = w->judged.samples.n_of_task[i];
         }
     }
     for (size_t i = 0; i < w->n_ks; i++) {
@@ -167,14 +165,16 @@ static int open_all(struct work *w)
         code = parse_ks(w);
     }
     if (code < 0) {
-        code = eval_open(f, "bestk", &w->problems, &w->samples);
+        code = eval_open(&w->judged);
     }
     if (code >= 0) {
         return code;
     }
-    if (generated_set_read(f->tests, &w->problems, (size_t)f->tests_of_sample,
-                           &w->tests, &err) != CWM_OK ||
-        bestk_set_make(&w->problems, &w->samples, &w->set, &err) != CWM_OK) {
+    if (generated_set_read(f->tests, &w->judged.problems,
+                           (size_t)f->tests_of_sample, &w->tests,
+                           &err) != CWM_OK ||
+        bestk_set_make(&w->judged.problems, &w->judged.samples, &w->set,
+                       &err) != CWM_OK) {
         return eval_fail("bestk", &err);
     }
     if (w->tests.n_wrong_id + w->tests.n_bad_lines > 0) {
@@ -189,8 +189,8 @@ static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
                                  struct progress *progress, struct cwm_err *err)
 {
     const struct eval_fields *f = w->f;
-    enum cwm_rc rc = execute_all(&w->problems, &w->set.all, &w->tests, how,
-                                 &w->matrix, &w->counts, err);
+    enum cwm_rc rc = execute_all(&w->judged.problems, &w->set.all, &w->tests,
+                                 how, &w->matrix, &w->counts, err);
 
     progress_clear(progress);
     if (rc != CWM_OK) {
@@ -205,7 +205,7 @@ static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
     w->options.curves.cancel = how->cancel;
     w->options.curves.bootstrap = (struct passk_bootstrap){
         .n_draws = f->draws, .seed = f->seed, .confidence = CONFIDENCE};
-    return bestk_score(&w->problems, &w->set, &w->tests, &w->matrix,
+    return bestk_score(&w->judged.problems, &w->set, &w->tests, &w->matrix,
                        &w->options, &w->result, err);
 }
 
@@ -217,7 +217,7 @@ static void put_json(const struct work *w, const struct report *report,
     cwm_buf_addf(out, "{\"mode\": \"%s\", ",
                  w->f->compat ? "compat" : "strict");
     report_json(report, out);
-    eval_put_counts(&w->problems, &w->samples, out);
+    eval_put_counts(&w->judged.problems, &w->judged.samples, out);
     cwm_buf_addf(out,
                  ", \"wrong_id_tests\": %llu, \"bad_test_lines\": %llu, "
                  "\"programs_run\": %llu, \"run_again\": %llu, "
@@ -272,7 +272,7 @@ static int print(const struct work *w)
 
 int eval_bestk(const struct eval_fields *f)
 {
-    struct work w = {.f = f};
+    struct work w = {.f = f, .judged = {.f = f, .verb = "bestk"}};
     struct execute_options how;
     struct progress progress;
     struct cwm_err err = {0};

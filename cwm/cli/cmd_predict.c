@@ -9,18 +9,16 @@
  */
 #include "cwm/cli/cmd_predict.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
 #include "cwm/model/trace_prompt.h"
+#include "eval/own_model.h"
 
 #define MAX_PROGRAM_BYTES ((64UL << 20) + 1)
 #define MAX_TEXT_BYTES    (1UL << 30)
-#define MAX_PATH_BYTES    4096
 
 static const char *const forms[] = {"auto", "pretty", "cwm", "jsonl", NULL};
 
@@ -195,31 +193,12 @@ static enum cwm_rc read_program(const struct predict_fields *f,
 
 /* ---- the model ----------------------------------------------------------- */
 
-static enum cwm_rc load_tokenizer(struct predict *p, struct cwm_err *err)
-{
-    static const char *const names[] = {"tokenizer.json", "tokenizer.model"};
-    char path[MAX_PATH_BYTES];
-
-    if (p->f->tokenizer) {
-        return tokenizer_load(p->f->tokenizer, &p->t, err);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", p->f->model, names[i]);
-        if (access(path, F_OK) == 0) {
-            return tokenizer_load(path, &p->t, err);
-        }
-    }
-    return CWM_FAIL(err, CWM_USAGE,
-                    "there is no tokenizer.json or tokenizer.model in '%s'\n"
-                    "--tokenizer FILE names another one",
-                    p->f->model);
-}
-
 static enum cwm_rc load_vocabulary(struct predict *p,
                                    struct model_config *config,
                                    struct cwm_err *err)
 {
-    enum cwm_rc rc = load_tokenizer(p, err);
+    enum cwm_rc rc =
+        own_model_tokenizer(p->f->model, p->f->tokenizer, &p->t, err);
 
     if (rc == CWM_OK) {
         rc = config_load(p->f->model, config, err);

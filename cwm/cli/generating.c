@@ -49,7 +49,7 @@ int generating_sample(const char *command, const struct generating_fields *f,
                                                      : cli_fail(command, &err);
 }
 
-enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
+enum cwm_rc engine_load(const char *folder, const struct generating_fields *f,
                         const struct generator_options *options,
                         struct engine *e, struct cwm_err *err)
 {
@@ -74,10 +74,16 @@ enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
             cwm_err_context(err, "%s", folder);
         }
     }
-    if (rc == CWM_OK) {
-        rc = generator_new(e->d, options, &e->g, err);
-    }
     return rc;
+}
+
+enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
+                        const struct generator_options *options,
+                        struct engine *e, struct cwm_err *err)
+{
+    enum cwm_rc rc = engine_load(folder, f, options, e, err);
+
+    return rc == CWM_OK ? generator_new(e->d, options, &e->g, err) : rc;
 }
 
 void engine_release(struct engine *e)

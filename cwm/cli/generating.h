@@ -27,7 +27,7 @@ struct generating_fields {
 extern const char *const generating_types[]; /* for OPT_ENUM */
 
 /* `at`: offset of the struct generating_fields in the command's fields. */
-#define GENERATING_OPTIONS(at)                                                 \
+#define GENERATING_SAMPLING(at)                                                \
     {.name = "greedy",                                                         \
      .type = OPT_FLAG,                                                         \
      .offset = (at) + offsetof(struct generating_fields, greedy),              \
@@ -60,22 +60,23 @@ extern const char *const generating_types[]; /* for OPT_ENUM */
          .help =                                                               \
              "draw from the tokens that are at least P times as likely as "    \
              "the likeliest"},                                                 \
-        {.name = "seed",                                                       \
-         .type = OPT_U64,                                                      \
-         .offset = (at) + offsetof(struct generating_fields, seed),            \
-         .value = "N",                                                         \
-         .fallback = "0",                                                      \
-         .max = INT64_MAX,                                                     \
-         .help =                                                               \
-             "what is drawn depends on it, on the sample's number and on the " \
-             "position, and on nothing else"},                                 \
-        {.name = "type",                                                       \
-         .type = OPT_ENUM,                                                     \
-         .offset = (at) + offsetof(struct generating_fields, type),            \
-         .choices = generating_types,                                          \
-         .fallback = "fp32",                                                   \
-         .help =                                                               \
-             "what is computed with: bf16 is twice as fast as fp32, int8 "     \
+    {                                                                          \
+        .name = "seed", .type = OPT_U64,                                       \
+        .offset = (at) + offsetof(struct generating_fields, seed),             \
+        .value = "N", .fallback = "0", .max = INT64_MAX,                       \
+        .help =                                                                \
+            "what is drawn depends on it, on the sample's number and on the "  \
+            "position, and on nothing else"                                    \
+    }
+
+/* What it is computed with, and on. */
+#define GENERATING_ENGINE(at)                                                  \
+    {.name = "type",                                                           \
+     .type = OPT_ENUM,                                                         \
+     .offset = (at) + offsetof(struct generating_fields, type),                \
+     .choices = generating_types,                                              \
+     .fallback = "fp32",                                                       \
+     .help = "what is computed with: bf16 is twice as fast as fp32, int8 "     \
              "(weights of 8 bits) four times, where memory is what bounds "    \
              "it"},                                                            \
         {.name = "device",                                                     \
@@ -90,6 +91,8 @@ extern const char *const generating_types[]; /* for OPT_ENUM */
         .value = "N", .fallback = "0", .max = 256,                             \
         .help = "0 is one for each core"                                       \
     }
+
+#define GENERATING_OPTIONS(at) GENERATING_SAMPLING(at), GENERATING_ENGINE(at)
 
 /* From the options; -1 to go on, else (having told) an exit code. */
 int generating_sample(const char *command, const struct generating_fields *f,
@@ -109,6 +112,10 @@ struct engine {
  * zeroed; engine_release() in any case.
  */
 enum cwm_rc engine_open(const char *folder, const struct generating_fields *f,
+                        const struct generator_options *options,
+                        struct engine *e, struct cwm_err *err);
+/* The same without a generator: e->g stays NULL. */
+enum cwm_rc engine_load(const char *folder, const struct generating_fields *f,
                         const struct generator_options *options,
                         struct engine *e, struct cwm_err *err);
 void engine_release(struct engine *e);

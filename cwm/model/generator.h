@@ -89,7 +89,7 @@ struct generate_options {
     struct sample_options sample;
     size_t max_new;         /* at most the generator's */
     generate_ends_fn *ends; /* NULL: the stops alone; has the visitor's ctx */
-    const uint32_t *stops; /* borrowed: tokens that end a sample */
+    const uint32_t *stops;  /* borrowed: tokens that end a sample */
     size_t n_stops;
     bool want_logprobs;         /* then forced tokens are not skipped */
     bool no_shortcuts;          /* nor are they where this is set */

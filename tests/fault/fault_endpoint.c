@@ -75,17 +75,21 @@ static enum cwm_rc prompt_and_answer(void *ctx, struct cwm_err *err)
                         .canonical = {code, sizeof code - 1},
                         .cases = &c,
                         .n_cases = 1};
+    const struct crux_question question = {CRUXEVAL_OUTPUT, CRUX_TRACE};
     struct cwm_buf out;
+    size_t context_at = 0;
+    size_t context_len = 0;
     bool found = false;
     enum cwm_rc rc;
 
     (void)ctx;
     cwm_buf_init(&out, 1 << 20);
-    rc = crux_prompt(&p, CRUXEVAL_OUTPUT, CRUX_TRACE, &out, err);
+    rc = crux_prompt(&p, &question, &out, &context_at, &context_len, err);
     if (rc == CWM_OK) {
+        assert_memory_equal(out.data + context_at, code, sizeof code - 1);
         cwm_buf_clear(&out);
-        rc = crux_answer(&p, CRUX_TRACE, trace, sizeof trace - 1, &out, &found,
-                         err);
+        rc =
+            crux_answer(CRUX_TRACE, trace, sizeof trace - 1, &out, &found, err);
     }
     if (rc == CWM_OK) {
         rc = cwm_buf_check(&out, "an answer", err);

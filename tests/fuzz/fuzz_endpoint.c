@@ -15,7 +15,6 @@
 
 static void use_text(const char *text, size_t len)
 {
-    struct problem p = {.kind = PROBLEM_CRUXEVAL};
     enum filter_reason reason;
 
     for (int style = CRUX_DIRECT; style <= CRUX_TRACE; style++) {
@@ -23,7 +22,7 @@ static void use_text(const char *text, size_t len)
         bool found = false;
 
         cwm_buf_init(&out, SIZE_MAX / 2);
-        must(crux_answer(&p, (enum crux_style)style, text, len, &out, &found,
+        must(crux_answer((enum crux_style)style, text, len, &out, &found,
                          NULL) == CWM_OK);
         must(!found || out.len > 0);
         cwm_buf_release(&out);
