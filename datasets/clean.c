@@ -214,6 +214,19 @@ static enum cwm_rc look_at_origins(struct clean *c, struct store *s,
     return rc;
 }
 
+static enum cwm_rc add_sketch(struct clean *c,
+                              const struct store_program *program,
+                              struct entry *e, struct cwm_err *err)
+{
+    enum cwm_rc rc =
+        code_tokens_of(program->text, program->len, 0, &c->tokens, err);
+
+    if (rc == CWM_OK) {
+        minhash_of(&c->tokens, &e->sketch);
+    }
+    return rc;
+}
+
 static enum cwm_rc add_program(struct clean *c, struct store *s,
                                const struct store_program *program,
                                struct cwm_err *err)
@@ -229,11 +242,8 @@ static enum cwm_rc add_program(struct clean *c, struct store *s,
     if (rc == CWM_OK) {
         rc = look_at_origins(c, s, program, &e, err);
     }
-    if (rc == CWM_OK) {
-        rc = code_tokens_of(program->text, program->len, 0, &c->tokens, err);
-    }
-    if (rc == CWM_OK) {
-        minhash_of(&c->tokens, &e.sketch);
+    if (rc == CWM_OK && c->options->near_duplicate_percent > 0) {
+        rc = add_sketch(c, program, &e, err);
     }
     if (rc == CWM_OK && c->benchmarks && !e.evaluation) {
         rc = decontaminate_look(c->benchmarks, program->text, program->len,

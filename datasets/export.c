@@ -16,14 +16,28 @@
 #include "datasets/export_row.h"
 #include "datasets/trace_blob.h"
 
-enum { WINDOW = 256, BUDGET_BYTES = 128 << 20, MAX_CARD_BYTES = 1 << 20 };
+enum {
+    WINDOW = 64,
+    BUDGET_BYTES = 128 << 20,
+    MAX_CARD_BYTES = 1 << 20,
+    /* Programs of an item: most are small, and handing one on costs as much
+       as its rows would. */
+    BATCH = 8
+};
 
 /* Rows of one program: its traces are bounded, each to CODEC_MAX_BYTES. */
 #define MAX_ROWS_BYTES (4UL << 30)
 
-struct note {
+/* One program of an item. */
+struct part {
     size_t index; /* in the plan */
+    size_t n_bytes;
     uint64_t n_traces, n_filtered, n_untold;
+};
+
+struct note {
+    size_t n;
+    struct part parts[BATCH];
 };
 
 struct thread {
@@ -59,11 +73,13 @@ static enum cwm_rc read_step(void *ctx, struct pipeline_item *item,
     struct export *x = ctx;
     struct note *note = item->note;
 
-    while (x->next < x->n_decisions && !is_wanted(x, &x->decisions[x->next])) {
-        x->next++;
+    note->n = 0;
+    for (; x->next < x->n_decisions && note->n < BATCH; x->next++) {
+        if (is_wanted(x, &x->decisions[x->next])) {
+            note->parts[note->n++] = (struct part){.index = x->next};
+        }
     }
-    *ret_more = x->next < x->n_decisions;
-    note->index = x->next++;
+    *ret_more = note->n > 0;
     cwm_buf_addc(&item->in, ' '); /* an item has some weight */
     return cwm_buf_check(&item->in, "an item", err);
 }
@@ -79,7 +95,7 @@ static bool passes(const struct export_options *o, const struct store_trace *t)
 static enum cwm_rc add_row(const struct export *x, struct thread *t,
                            const struct store_trace *trace,
                            const struct export_provenance *from,
-                           struct note *note, struct cwm_buf *out,
+                           struct part *part, struct cwm_buf *out,
                            struct cwm_err *err)
 {
     struct store_setting setting;
@@ -106,15 +122,15 @@ static enum cwm_rc add_row(const struct export *x, struct thread *t,
         cwm_err_context(err, "trace %s", id);
         return rc;
     }
-    note->n_traces += is_told;
-    note->n_untold += !is_told;
+    part->n_traces += is_told;
+    part->n_untold += !is_told;
     return CWM_OK;
 }
 
 static enum cwm_rc add_rows(const struct export *x, struct thread *t,
                             int64_t program_id,
                             const struct export_provenance *from,
-                            struct note *note, struct cwm_buf *out,
+                            struct part *part, struct cwm_buf *out,
                             struct cwm_err *err)
 {
     struct store_cursor *cursor = NULL; /* owned */
@@ -128,9 +144,9 @@ static enum cwm_rc add_rows(const struct export *x, struct thread *t,
             continue;
         }
         if (passes(x->options, &trace)) {
-            rc = add_row(x, t, &trace, from, note, out, err);
+            rc = add_row(x, t, &trace, from, part, out, err);
         } else {
-            note->n_filtered++;
+            part->n_filtered++;
         }
     }
     store_cursor_close(cursor);
@@ -157,12 +173,12 @@ static enum cwm_rc count_origins(struct store *s, int64_t program_id,
 /* The program's rows, with the first of its origins. */
 static enum cwm_rc add_program(const struct export *x, struct thread *t,
                                const struct store_program *program,
-                               struct note *note, struct cwm_buf *out,
+                               struct part *part, struct cwm_buf *out,
                                struct cwm_err *err)
 {
     struct store_cursor *cursor = NULL; /* owned: holds the origin's texts */
     struct store_origin origin = {.origin = ""};
-    struct export_provenance from = {.decision = &x->decisions[note->index],
+    struct export_provenance from = {.decision = &x->decisions[part->index],
                                      .origin = &origin};
     bool more = false;
     enum cwm_rc rc = trace_view_lines(t->view, program, err);
@@ -181,7 +197,29 @@ static enum cwm_rc add_program(const struct export *x, struct thread *t,
                       (long long)program->id);
     }
     if (rc == CWM_OK) {
-        rc = add_rows(x, t, program->id, &from, note, out, err);
+        rc = add_rows(x, t, program->id, &from, part, out, err);
+    }
+    store_cursor_close(cursor);
+    return rc;
+}
+
+static enum cwm_rc find_program(const struct export *x, struct thread *t,
+                                struct part *part, struct cwm_buf *out,
+                                struct cwm_err *err)
+{
+    struct store_cursor *cursor = NULL; /* owned */
+    struct store_program program;
+    char text[HASH_TEXT];
+    bool more = false;
+    enum cwm_rc rc;
+
+    hash_text(&x->decisions[part->index].program, text);
+    rc = store_find_program(t->store, text, &cursor, err);
+    if (rc == CWM_OK) {
+        rc = store_program_next(cursor, &program, &more, err);
+    }
+    if (rc == CWM_OK && more) {
+        rc = add_program(x, t, &program, part, out, err);
     }
     store_cursor_close(cursor);
     return rc;
@@ -191,24 +229,37 @@ static enum cwm_rc work_step(void *ctx, unsigned thread,
                              struct pipeline_item *item, struct cwm_err *err)
 {
     struct export *x = ctx;
-    struct thread *t = &x->threads[thread];
     struct note *note = item->note;
-    struct store_cursor *cursor = NULL; /* owned */
-    struct store_program program;
-    char text[HASH_TEXT];
-    bool more = false;
-    enum cwm_rc rc;
+    enum cwm_rc rc = CWM_OK;
 
-    hash_text(&x->decisions[note->index].program, text);
-    rc = store_find_program(t->store, text, &cursor, err);
-    if (rc == CWM_OK) {
-        rc = store_program_next(cursor, &program, &more, err);
+    for (size_t i = 0; i < note->n && rc == CWM_OK; i++) {
+        size_t before = item->out.len;
+
+        rc = find_program(x, &x->threads[thread], &note->parts[i], &item->out,
+                          err);
+        note->parts[i].n_bytes = item->out.len - before;
     }
-    if (rc == CWM_OK && more) {
-        rc = add_program(x, t, &program, note, &item->out, err);
-    }
-    store_cursor_close(cursor);
     return rc;
+}
+
+static enum cwm_rc write_part(struct export *x, const struct part *part,
+                              const char *rows, struct cwm_err *err)
+{
+    enum clean_split split = x->decisions[part->index].split;
+    struct export_stats *s = x->stats;
+    enum cwm_rc rc =
+        export_files_add(x->files, split, rows, part->n_bytes, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    s->n_programs_done++;
+    s->n_split_programs[split] += part->n_traces > 0;
+    s->n_traces[split] += part->n_traces;
+    s->n_bytes += part->n_bytes;
+    s->n_filtered += part->n_filtered;
+    s->n_untold += part->n_untold;
+    return CWM_OK;
 }
 
 static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
@@ -216,22 +267,15 @@ static enum cwm_rc write_step(void *ctx, struct pipeline_item *item,
 {
     struct export *x = ctx;
     const struct note *note = item->note;
-    enum clean_split split = x->decisions[note->index].split;
-    struct export_stats *s = x->stats;
-    enum cwm_rc rc =
-        export_files_add(x->files, split, item->out.data, item->out.len, err);
+    const char *rows = item->out.data ? item->out.data : "";
+    enum cwm_rc rc = CWM_OK;
 
-    if (rc != CWM_OK) {
-        return rc;
+    for (size_t i = 0; i < note->n && rc == CWM_OK; i++) {
+        rc = write_part(x, &note->parts[i], rows, err);
+        rows += note->parts[i].n_bytes;
     }
-    s->n_programs_done++;
-    s->n_split_programs[split] += note->n_traces > 0;
-    s->n_traces[split] += note->n_traces;
-    s->n_bytes += item->out.len;
-    s->n_filtered += note->n_filtered;
-    s->n_untold += note->n_untold;
-    x->options->on_progress(x->options->ctx, s);
-    return CWM_OK;
+    x->options->on_progress(x->options->ctx, x->stats);
+    return rc;
 }
 
 static void tick_step(void *ctx)

@@ -128,35 +128,48 @@ static void add_source(struct export_scratch *s, const struct source *source,
     cwm_buf_add(out, s->lines.data + span->at, span->len);
 }
 
+/* A JSON string inside a JSON string.  Most are plain: numbers, names. */
+static void add_quoted(struct export_scratch *s, const void *text, size_t len,
+                       struct cwm_buf *out)
+{
+    struct cwm_buf *once = &s->locals;
+
+    if (cwm_json_is_plain(text, len)) {
+        cwm_buf_add(out, "\\\"", 2);
+        cwm_buf_add(out, text, len);
+        cwm_buf_add(out, "\\\"", 2);
+        return;
+    }
+    cwm_buf_clear(once);
+    cwm_buf_add_json(once, text, len);
+    if (once->failed == CWM_OK) {
+        cwm_buf_add_json_body(out, once->data, once->len);
+    } else {
+        out->failed = once->failed;
+    }
+}
+
 /* The object as the text form has it, in a string. */
 static void add_locals(struct export_scratch *s,
                        const struct trace_frame *frame, bool full,
                        struct cwm_buf *out)
 {
-    struct cwm_buf *object = &s->locals;
-
-    cwm_buf_clear(object);
-    cwm_buf_addc(object, '{');
+    cwm_buf_add(out, "\"{", 2);
     for (size_t i = 0; i < frame->n_locals; i++) {
         const struct trace_local *local = &frame->locals[i];
 
         if (i > 0) {
-            cwm_buf_add(object, ", ", 2);
+            cwm_buf_add(out, ", ", 2);
         }
-        cwm_buf_add_json(object, local->name, local->name_len);
+        add_quoted(s, local->name, local->name_len, out);
         if (local->same && !full) {
-            cwm_buf_add(object, ": \"..\"", 6);
+            cwm_buf_adds(out, ": \\\"..\\\"");
         } else {
-            cwm_buf_add(object, ": ", 2);
-            cwm_buf_add_json(object, local->value, local->value_len);
+            cwm_buf_add(out, ": ", 2);
+            add_quoted(s, local->value, local->value_len, out);
         }
     }
-    cwm_buf_addc(object, '}');
-    if (object->failed != CWM_OK) {
-        out->failed = object->failed;
-        return;
-    }
-    cwm_buf_add_json(out, object->data, object->len);
+    cwm_buf_add(out, "}\"", 2);
 }
 
 static void add_frame(struct export_scratch *s, const struct source *source,

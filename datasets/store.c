@@ -500,6 +500,7 @@ void store_close(struct store *s)
     for (size_t i = 0; i < STORE__N_STATEMENTS; i++) {
         sqlite3_finalize(s->statements[i]);
     }
+    store__free_cursors(s);
     sqlite3_close(s->db); /* undoes what was not committed */
     codec_thread_free(s->unpacker);
     codec_free(s->codec);

@@ -30,6 +30,8 @@ enum store__statement {
     STORE__N_STATEMENTS
 };
 
+enum { STORE__IDLE_CURSORS = 4 };
+
 struct store {
     char *path;                                    /* owned */
     sqlite3 *db;                                   /* owned */
@@ -38,7 +40,10 @@ struct store {
     struct codec_thread *unpacker; /* owned: the cursors'; NULL: not yet */
     struct hasher *hasher;         /* owned */
     struct cwm_buf packed;         /* scratch of store_add_program() */
-    char python[64];               /* of store_setting() */
+    /* Owned: closed ones, their statements ready for the next that asks the
+       same; NULL: none. */
+    struct store_cursor *idle[STORE__IDLE_CURSORS];
+    char python[64]; /* of store_setting() */
     bool in_transaction;
 };
 
@@ -61,6 +66,9 @@ void store__bind_hash(sqlite3_stmt *statement, int i, const struct hash *hash);
 void store__bind_number(sqlite3_stmt *statement, int i, uint64_t number);
 /* false: the column is no hash. */
 bool store__column_hash(sqlite3_stmt *statement, int i, struct hash *ret_hash);
+
+/* Frees the store's idle cursors. */
+void store__free_cursors(struct store *s);
 
 /* A statement that is the caller's: sqlite3_finalize(). */
 enum cwm_rc store__prepare(const struct store *s, const char *sql,

@@ -14,6 +14,7 @@
 
 struct store_cursor {
     struct store *store;         /* borrowed */
+    const char *sql;             /* the statement's: a literal */
     sqlite3_stmt *statement;     /* owned */
     struct codec_thread *thread; /* borrowed from the store: programs only */
     struct cwm_buf text;         /* a program's, unpacked */
@@ -28,7 +29,7 @@ struct store_cursor {
     " input_origin, label, verdict, detail, context_line, frames, calls,"      \
     " lines, depth, text_bytes, bytes, dictionary, data FROM trace"
 
-void store_cursor_close(struct store_cursor *c)
+static void cursor_free(struct store_cursor *c)
 {
     if (c) {
         sqlite3_finalize(c->statement);
@@ -37,17 +38,63 @@ void store_cursor_close(struct store_cursor *c)
     }
 }
 
+void store__free_cursors(struct store *s)
+{
+    for (size_t i = 0; i < STORE__IDLE_CURSORS; i++) {
+        cursor_free(s->idle[i]);
+        s->idle[i] = NULL;
+    }
+}
+
+/* Most of what a short read costs is preparing its statement: one that was
+ * closed waits for the next that asks the same. */
+void store_cursor_close(struct store_cursor *c)
+{
+    struct store_cursor **idle;
+
+    if (!c) {
+        return;
+    }
+    sqlite3_reset(c->statement); /* no read stays open over a commit */
+    sqlite3_clear_bindings(c->statement);
+    idle = c->store->idle;
+    cursor_free(idle[STORE__IDLE_CURSORS - 1]); /* the longest unused */
+    memmove(idle + 1, idle, (STORE__IDLE_CURSORS - 1) * sizeof *idle);
+    idle[0] = c;
+}
+
+static struct store_cursor *take_idle(struct store *s, const char *sql)
+{
+    for (size_t i = 0; i < STORE__IDLE_CURSORS; i++) {
+        struct store_cursor *c = s->idle[i];
+
+        if (c && c->sql == sql) {
+            memmove(s->idle + i, s->idle + i + 1,
+                    (STORE__IDLE_CURSORS - 1 - i) * sizeof s->idle[0]);
+            s->idle[STORE__IDLE_CURSORS - 1] = NULL;
+            return c;
+        }
+    }
+    return NULL;
+}
+
 static enum cwm_rc cursor_new(struct store *s, const char *sql, bool unpacks,
                               struct store_cursor **ret_cursor,
                               struct cwm_err *err)
 {
-    struct store_cursor *c = cwm_calloc(1, sizeof *c);
+    struct store_cursor *c = take_idle(s, sql);
     enum cwm_rc rc = CWM_OK;
 
+    if (c) {
+        *ret_cursor = c;
+        return CWM_OK;
+    }
+    c = cwm_calloc(1, sizeof *c);
     if (!c) {
         return CWM_FAIL(err, CWM_NOMEM, "could not read '%s'", s->path);
     }
     c->store = s;
+    c->sql = sql;
     cwm_buf_init(&c->text, CODEC_MAX_BYTES);
     if (unpacks && !s->unpacker) {
         rc = codec_thread_new(s->codec, &s->unpacker, err);
@@ -58,12 +105,12 @@ static enum cwm_rc cursor_new(struct store *s, const char *sql, bool unpacks,
     if (rc == CWM_OK) {
         rc = store__prepare(s, sql, &c->statement, err);
     }
-    if (rc == CWM_OK) {
-        *ret_cursor = c;
-        c = NULL;
+    if (rc != CWM_OK) {
+        cursor_free(c);
+        return rc;
     }
-    store_cursor_close(c);
-    return rc;
+    *ret_cursor = c;
+    return CWM_OK;
 }
 
 /* The same for rows that `id` picks. */

@@ -62,10 +62,13 @@ enum cwm_rc cwm_buf_reserve(struct cwm_buf *b, size_t more)
 
 enum cwm_rc cwm_buf_add(struct cwm_buf *b, const void *data, size_t len)
 {
-    enum cwm_rc rc = cwm_buf_reserve(b, len);
+    if (len >= b->capacity - b->len || len > b->max_bytes - b->len ||
+        b->failed != CWM_OK) { /* else there is room */
+        enum cwm_rc rc = cwm_buf_reserve(b, len);
 
-    if (rc != CWM_OK) {
-        return rc;
+        if (rc != CWM_OK) {
+            return rc;
+        }
     }
     if (len > 0) {
         memcpy(b->data + b->len, data, len);
@@ -159,33 +162,81 @@ static size_t put_escape(char *out, uint32_t code)
     return 6;
 }
 
-static bool stands_for_itself(unsigned char c)
+/* The bytes at the front of p[0..len) that stand for themselves, eight at a
+   time: in each byte of `odd` the top bit says that one does not. */
+static size_t plain_run(const unsigned char *p, size_t len)
 {
-    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones << 7;
+    size_t n = 0;
+
+    for (uint64_t x; n + sizeof x <= len; n += sizeof x) {
+        uint64_t quote, slash, odd;
+
+        memcpy(&x, p + n, sizeof x);
+        quote = x ^ ones * '"';
+        slash = x ^ ones * '\\';
+        /* below 0x20, a quote, a backslash, 0x7F, 0x80 and above; a borrow
+           only ever comes from a byte that is odd itself */
+        odd = (x - ones * 0x20) | (quote - ones) | (slash - ones) | (x + ones) |
+              x;
+        if (odd & tops) {
+            break;
+        }
+    }
+    while (n < len && p[n] >= 0x20 && p[n] < 0x7F && p[n] != '"' &&
+           p[n] != '\\') {
+        n++;
+    }
+    return n;
 }
 
-enum cwm_rc cwm_buf_add_json(struct cwm_buf *b, const void *text, size_t len)
+bool cwm_json_is_plain(const void *text, size_t len)
+{
+    return plain_run(text, len) == len;
+}
+
+enum cwm_rc cwm_buf_add_json_body(struct cwm_buf *b, const void *text,
+                                  size_t len)
 {
     const unsigned char *p = text;
     const unsigned char *end = p + len;
-    char escape[12];
+    char chunk[512];
+    size_t n = 0;
 
-    cwm_buf_addc(b, '"');
     while (p < end && b->failed == CWM_OK) {
-        const unsigned char *run = p;
+        size_t run = plain_run(p, (size_t)(end - p));
 
-        while (p < end && stands_for_itself(*p)) {
-            p++;
+        if (run > sizeof chunk / 2) {
+            cwm_buf_add(b, chunk, n);
+            cwm_buf_add(b, p, run);
+            n = 0;
+        } else {
+            memcpy(chunk + n, p, run);
+            n += run;
         }
-        if (p > run) {
-            cwm_buf_add(b, run, (size_t)(p - run));
-        }
+        p += run;
         if (p < end) {
             uint32_t code;
 
             p += cwm_utf8_decode(p, (size_t)(end - p), &code);
-            cwm_buf_add(b, escape, put_escape(escape, code));
+            n += put_escape(chunk + n, code);
         }
+        if (n > sizeof chunk / 2 - 12) { /* a run and an escape must fit */
+            cwm_buf_add(b, chunk, n);
+            n = 0;
+        }
+    }
+    return cwm_buf_add(b, chunk, n);
+}
+
+enum cwm_rc cwm_buf_add_json(struct cwm_buf *b, const void *text, size_t len)
+{
+    cwm_buf_addc(b, '"');
+    if (cwm_json_is_plain(text, len)) {
+        cwm_buf_add(b, text, len);
+    } else {
+        cwm_buf_add_json_body(b, text, len);
     }
     return cwm_buf_addc(b, '"');
 }

@@ -50,5 +50,11 @@ enum cwm_rc cwm_buf_check(const struct cwm_buf *b, const char *what,
  * is written as \ufffd.
  */
 enum cwm_rc cwm_buf_add_json(struct cwm_buf *b, const void *text, size_t len);
+/* The same without the quotes. */
+enum cwm_rc cwm_buf_add_json_body(struct cwm_buf *b, const void *text,
+                                  size_t len);
+
+/* Would that be the text itself between two quotes? */
+bool cwm_json_is_plain(const void *text, size_t len);
 
 #endif /* CWM_BASE_BUF_H */

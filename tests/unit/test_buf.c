@@ -146,6 +146,39 @@ static void buf__json_replaces_what_is_no_character(void **state)
     JSON("\xFFz", "\\ufffdz");
 }
 
+/* Wherever a byte stands in a text: as it would alone. */
+static void buf__json_is_the_same_at_every_place(void **state)
+{
+    enum { LEN = 700, STEP = 7 }; /* longer than what is put together */
+    char text[LEN];
+    char expected[LEN + 16];
+    struct cwm_buf alone;
+
+    (void)state;
+    cwm_buf_init(&alone, 100);
+    for (int c = 0; c < 256; c++) {
+        char byte = (char)c;
+
+        cwm_buf_clear(&alone);
+        cwm_buf_add_json_body(&alone, &byte, 1);
+        assert_int_equal(cwm_json_is_plain(&byte, 1),
+                         alone.len == 1 && alone.data[0] == byte);
+        for (size_t at = 0; at < LEN; at += at < 20 ? 1 : STEP) {
+            size_t len = at < 20 ? 20 : LEN;
+
+            memset(text, 'a', len);
+            text[at] = byte;
+            memset(expected, 'a', at);
+            memcpy(expected + at, alone.data, alone.len);
+            memset(expected + at + alone.len, 'a', len - at - 1);
+            expected[len - 1 + alone.len] = '\0';
+            check_json(text, len, expected);
+            assert_int_equal(cwm_json_is_plain(text, len), alone.len == 1);
+        }
+    }
+    cwm_buf_release(&alone);
+}
+
 static void buf__json_beyond_the_maximum_fails(void **state)
 {
     struct cwm_buf b;
@@ -173,6 +206,7 @@ int main(void)
         cmocka_unit_test(buf__a_huge_request_does_not_wrap),
         cmocka_unit_test(buf__no_memory_is_an_ordinary_error),
         cmocka_unit_test(buf__json_is_what_python_writes),
+        cmocka_unit_test(buf__json_is_the_same_at_every_place),
         cmocka_unit_test(buf__json_replaces_what_is_no_character),
         cmocka_unit_test(buf__json_beyond_the_maximum_fails),
     };

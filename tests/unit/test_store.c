@@ -249,6 +249,65 @@ static void store__what_goes_in_comes_out(void **state)
     store_close(s);
 }
 
+/* The program that the cursor is at, by its hash; fails when there is none. */
+static void assert_at(struct store_cursor *cursor, const struct hash *hash)
+{
+    struct store_program p;
+    bool more = false;
+
+    assert_int_equal(store_program_next(cursor, &p, &more, NULL), CWM_OK);
+    assert_true(more);
+    assert_memory_equal(p.hash.bytes, hash->bytes, HASH_BYTES);
+}
+
+/* A closed cursor's statement is used again: nothing of what it was asked
+   before, and none that is still read, may be in the next. */
+static void store__cursors_know_nothing_of_those_before(void **state)
+{
+    enum { N = 6 };
+    struct store_cursor *cursors[N] = {NULL};
+    struct store_cursor *all = NULL;
+    struct store_program p;
+    struct hash hashes[N];
+    int64_t ids[N];
+    char text[HASH_TEXT];
+    bool more = true;
+    struct store *s;
+
+    (void)state;
+    remove_store("a.db");
+    fill("a.db", 0, 1);
+    s = open_store("a.db", STORE_READ);
+    assert_int_equal(store_programs(s, &all, NULL), CWM_OK);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(store_program_next(all, &p, &more, NULL), CWM_OK);
+        assert_true(more);
+        hashes[i] = p.hash;
+        ids[i] = p.id;
+    }
+    store_cursor_close(all); /* in the midst of its rows */
+    assert_int_equal(store_programs(s, &all, NULL), CWM_OK);
+    assert_at(all, &hashes[0]);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < N; i++) { /* more at once than are kept */
+            assert_int_equal(store_program_of(s, ids[i], &cursors[i], NULL),
+                             CWM_OK);
+        }
+        for (size_t i = N; i-- > 0;) {
+            assert_at(cursors[i], &hashes[i]);
+            store_cursor_close(cursors[i]);
+        }
+        hash_text(&hashes[round], text);
+        assert_int_equal(store_find_program(s, text, &cursors[0], NULL),
+                         CWM_OK);
+        assert_at(cursors[0], &hashes[round]);
+        store_cursor_close(cursors[0]);
+    }
+    assert_at(all, &hashes[1]);
+    store_cursor_close(all);
+    store_close(s);
+}
+
 static void store__content_does_not_depend_on_the_order(void **state)
 {
     struct store *s;
@@ -566,6 +625,7 @@ int main(void)
         cmocka_unit_test(hash__parts_are_kept_apart),
         cmocka_unit_test(codec__a_dictionary_packs_better_and_must_be_there),
         cmocka_unit_test(store__what_goes_in_comes_out),
+        cmocka_unit_test(store__cursors_know_nothing_of_those_before),
         cmocka_unit_test(store__content_does_not_depend_on_the_order),
         cmocka_unit_test(store__labels_are_merged_whatever_the_order),
         cmocka_unit_test(store__what_is_not_committed_is_not_there),
