@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cwm/base/buf.h"
 #include "cwm/base/err.h"
 #include "datasets/hash.h"
 
@@ -124,5 +125,13 @@ enum cwm_rc matrix_store_put(struct matrix_store *s,
                              const struct matrix_value *values, size_t n,
                              struct cwm_err *err);
 uint64_t matrix_store_n_cells(const struct matrix_store *s);
+
+/* A text that was kept under a name; `out` is appended to. */
+enum cwm_rc matrix_store_get_text(struct matrix_store *s,
+                                  const struct hash *name, bool *ret_is_there,
+                                  struct cwm_buf *out, struct cwm_err *err);
+enum cwm_rc matrix_store_put_text(struct matrix_store *s,
+                                  const struct hash *name, const char *text,
+                                  size_t len, struct cwm_err *err);
 
 #endif /* EVAL_MATRIX_H */

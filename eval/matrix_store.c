@@ -3,8 +3,9 @@
  * matrix_store.c -- verdicts in an SQLite file, by the hashes of what was run.
  *
  * One table, WITHOUT ROWID on the three hashes: a cell is found in one search,
- * and cells of a program lie side by side.  A file of another application or
- * of a later version is refused.
+ * and cells of a program lie side by side.  Another one holds texts by name:
+ * what was made to be run, and need not be made again.  A file of another
+ * application or of a later version is refused.
  */
 #include <sqlite3.h>
 #include <string.h>
@@ -23,7 +24,9 @@ static const char schema[] =
     " program BLOB NOT NULL, test BLOB NOT NULL, setting BLOB NOT NULL,"
     " verdict INTEGER NOT NULL, cpu_us INTEGER NOT NULL,"
     " wall_us INTEGER NOT NULL, n_runs INTEGER NOT NULL,"
-    " PRIMARY KEY (program, setting, test)) STRICT, WITHOUT ROWID";
+    " PRIMARY KEY (program, setting, test)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS made ("
+    " name BLOB PRIMARY KEY, text BLOB NOT NULL) STRICT";
 
 struct matrix_store {
     sqlite3 *db;       /* owned */
@@ -225,6 +228,69 @@ enum cwm_rc matrix_store_put(struct matrix_store *s,
     }
     s->n_cells += n;
     return CWM_OK;
+}
+
+/* One row or none of a statement with the name bound; it is finalized. */
+static enum cwm_rc step_named(struct matrix_store *s, sqlite3_stmt *q,
+                              bool *ret_is_there, struct cwm_buf *out,
+                              const char *what, struct cwm_err *err)
+{
+    int rc = sqlite3_step(q);
+
+    *ret_is_there = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        const void *text = sqlite3_column_blob(q, 0);
+
+        cwm_buf_add(out, text ? text : "", (size_t)sqlite3_column_bytes(q, 0));
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        enum cwm_rc failed = fail(s, what, err);
+
+        sqlite3_finalize(q);
+        return failed;
+    }
+    sqlite3_finalize(q);
+    return CWM_OK;
+}
+
+enum cwm_rc matrix_store_get_text(struct matrix_store *s,
+                                  const struct hash *name, bool *ret_is_there,
+                                  struct cwm_buf *out, struct cwm_err *err)
+{
+    sqlite3_stmt *q = NULL; /* owned; step_named() ends it */
+    enum cwm_rc rc;
+
+    if (sqlite3_prepare_v2(s->db, "SELECT text FROM made WHERE name=?1", -1, &q,
+                           NULL) != SQLITE_OK ||
+        sqlite3_bind_blob(q, 1, name->bytes, HASH_BYTES, SQLITE_STATIC) !=
+            SQLITE_OK) {
+        rc = fail(s, "read", err);
+        sqlite3_finalize(q);
+        return rc;
+    }
+    rc = step_named(s, q, ret_is_there, out, "read", err);
+    return rc == CWM_OK ? cwm_buf_check(out, "a kept text", err) : rc;
+}
+
+enum cwm_rc matrix_store_put_text(struct matrix_store *s,
+                                  const struct hash *name, const char *text,
+                                  size_t len, struct cwm_err *err)
+{
+    static const char sql[] =
+        "INSERT OR REPLACE INTO made (name, text) VALUES (?1, ?2)";
+    sqlite3_stmt *q = NULL; /* owned; step_named() ends it */
+    bool is_there;
+
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK ||
+        sqlite3_bind_blob(q, 1, name->bytes, HASH_BYTES, SQLITE_STATIC) !=
+            SQLITE_OK ||
+        sqlite3_bind_blob64(q, 2, text, len, SQLITE_STATIC) != SQLITE_OK) {
+        enum cwm_rc rc = fail(s, "write", err);
+
+        sqlite3_finalize(q);
+        return rc;
+    }
+    return step_named(s, q, &is_there, NULL, "write", err);
 }
 
 uint64_t matrix_store_n_cells(const struct matrix_store *s)

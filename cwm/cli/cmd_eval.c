@@ -15,6 +15,8 @@ enum { REDRAW_MS = 100, MAX_NAME_BYTES = 64 };
 #define RUNNING_AT   FIELD(run)
 
 static const char *const uses[] = {
+    "testgen FILE --entry NAME [-o TESTS] [options]",
+    "testgen --problems FILE [-o TESTS] [options]",
     "passk --problems FILE --samples FILE [--k 1,10,100] [options]",
     "bestk --problems FILE --samples FILE --tests FILE [--k 1,2,10] "
     "[--html PAGE] [options]",
@@ -25,6 +27,7 @@ static const char *const uses[] = {
     NULL};
 
 static const char *const examples[] = {
+    "cwm eval testgen sort.py --entry merge_sort -o tests.jsonl",
     "cwm eval passk --problems HumanEval.jsonl.gz --samples samples.jsonl",
     "cwm eval passk --problems mbpp.jsonl --canonical --store verdicts.db",
     "cwm eval bestk --problems p.jsonl --samples s.jsonl --tests t.jsonl",
@@ -149,6 +152,58 @@ static const struct opt options[] = {
      .offset = FIELD(html),
      .value = "PAGE",
      .help = "write a page with plots, which needs nothing from elsewhere"},
+    {.group = "Tests without a model (testgen)",
+     .name = "entry",
+     .type = OPT_STRING,
+     .offset = FIELD(entry),
+     .value = "NAME",
+     .help = "the function of FILE that tests are made for"},
+    {.letter = 'o',
+     .name = "out",
+     .type = OPT_STRING,
+     .offset = FIELD(output),
+     .value = "FILE",
+     .help = "write the tests here, and on standard output what they are "
+             "worth; else the tests go there"},
+    {.name = "inputs",
+     .type = OPT_U64,
+     .offset = FIELD(max_inputs),
+     .value = "N",
+     .fallback = "24",
+     .min = 1,
+     .max = 500,
+     .help = "inputs of a function that become tests, at most"},
+    {.name = "input-tries",
+     .type = OPT_U64,
+     .offset = FIELD(max_tries),
+     .value = "N",
+     .fallback = "80",
+     .min = 1,
+     .max = 10000,
+     .help = "inputs that are tried"},
+    {.name = "use-given",
+     .type = OPT_FLAG,
+     .offset = FIELD(use_given),
+     .help = "try the arguments of the problems' own tests, too"},
+    {.name = "mutants",
+     .type = OPT_U64,
+     .offset = FIELD(max_mutants),
+     .value = "N",
+     .fallback = "40",
+     .max = 10000,
+     .help = "mutants of a function, at most"},
+    {.name = "max-tests",
+     .type = OPT_U64,
+     .offset = FIELD(max_tests),
+     .value = "N",
+     .fallback = "0",
+     .max = 100000,
+     .help = "keep so many of a function, at most; 0: as long as they kill "
+             "more mutants"},
+    {.name = "keep-all",
+     .type = OPT_FLAG,
+     .offset = FIELD(keep_all),
+     .help = "keep tests that kill nothing more, too"},
     {.group = "A model that is asked",
      .name = "endpoint",
      .type = OPT_STRING,
@@ -322,9 +377,10 @@ static const struct opt_command command = {
              "they run in a process\nthat the candidate's code is not in.\n\n"
              "Exit status:\n"
              "  0  done, whatever the score\n"
+             "  1  of testgen: no test could be made\n"
              "  2  the request cannot be carried out as given\n"
              "  3  our own failure\n",
-    .max_positionals = 1,
+    .max_positionals = 2,
 };
 
 /* ---- what the verbs share ---- */
@@ -422,6 +478,7 @@ static const struct {
     {"passk", eval_passk},
     {"bestk", eval_bestk},
     {"cruxeval", eval_cruxeval},
+    {"testgen", eval_testgen},
 };
 
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
@@ -445,7 +502,7 @@ static int no_such_verb(const char *word)
                      word);
 }
 
-static int run_verb(const struct eval_fields *f, const struct opt_rest *rest)
+static int run_verb(struct eval_fields *f, const struct opt_rest *rest)
 {
     if (rest->n == 0) {
         return cli_usage("eval", "say what to judge\n'cwm help eval' lists "
@@ -453,6 +510,11 @@ static int run_verb(const struct eval_fields *f, const struct opt_rest *rest)
     }
     for (size_t i = 0; i < N_VERBS; i++) {
         if (strcmp(rest->values[0], verbs[i].name) == 0) {
+            f->file = rest->n > 1 ? rest->values[1] : NULL;
+            if (f->file && verbs[i].run != eval_testgen) {
+                return cli_usage("eval", "'%s' takes no file '%.200s'",
+                                 verbs[i].name, f->file);
+            }
             return verbs[i].run(f);
         }
     }
