@@ -126,7 +126,9 @@ static void settle_calls(struct candidate *c)
 
     for (size_t i = 0; i < c->n_programs; i++) {
         c->programs[i].calls = next;
-        next += c->programs[i].n_calls;
+        if (next) { /* NULL: there is none at all */
+            next += c->programs[i].n_calls;
+        }
     }
 }
 
