@@ -255,6 +255,9 @@ static enum cwm_rc filter(struct scoring *s, const struct matrix_task *m,
         if (rc == CWM_OK) {
             rc = code_tokens_of(text->data, text->len, 0, &s->tokens, err);
         }
+        if (t->reasons[i] == FILTER_KEPT && m->unsteady && m->unsteady[i]) {
+            t->reasons[i] = FILTER_NOT_DETERMINISTIC;
+        }
         *ret_tokens += (double)s->tokens.n * m->n_times[i];
     }
     filter_verdicts(&task, t->reasons);

@@ -19,18 +19,6 @@ const char *filter_reason_text(enum filter_reason reason)
 
 /* ---- the text ---- */
 
-/* Names whose use makes a test's outcome differ; `called`: only as a call. */
-static const struct {
-    const char *name;
-    bool called;
-} restless[] = {
-    {"random", false}, {"time", false},      {"datetime", false},
-    {"uuid", false},   {"secrets", false},   {"urandom", false},
-    {"getpid", false}, {"threading", false}, {"subprocess", false},
-    {"socket", false}, {"id", true},         {"input", true},
-    {"open", true},    {"globals", true},    {"locals", true},
-};
-
 static bool is_name_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -58,29 +46,6 @@ static size_t pass_string(const char *text, size_t len, size_t at)
         }
     }
     return len;
-}
-
-/* The name at text[at, end), with what stands round it. */
-static bool is_restless(const char *text, size_t len, size_t at, size_t end)
-{
-    bool is_attribute = at > 0 && text[at - 1] == '.';
-    size_t next = end;
-
-    while (next < len && text[next] == ' ') {
-        next++;
-    }
-    for (size_t i = 0; i < sizeof restless / sizeof *restless; i++) {
-        if (strlen(restless[i].name) == end - at &&
-            memcmp(restless[i].name, text + at, end - at) == 0) {
-            bool is_called = next < len && text[next] == '(';
-            bool is_keyword = next < len && text[next] == '=' &&
-                              (next + 1 == len || text[next + 1] != '=');
-
-            return restless[i].called ? is_called && !is_attribute
-                                      : !is_keyword;
-        }
-    }
-    return false;
 }
 
 /* `import *`, the star standing where no module's name does. */
@@ -137,10 +102,9 @@ enum cwm_rc filter_text(const char *text, size_t len,
         return CWM_OK;
     }
     if (rc == CWM_OK) {
-        *ret_reason =
-            source_syntax_error(s) || source_n_lines(s) == 0 ? FILTER_NO_PARSE
-            : any_name(text, len, is_restless) ? FILTER_NOT_DETERMINISTIC
-                                               : FILTER_KEPT;
+        *ret_reason = source_syntax_error(s) || source_n_lines(s) == 0
+                          ? FILTER_NO_PARSE
+                          : FILTER_KEPT;
     }
     source_free(s);
     return rc;

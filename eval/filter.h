@@ -4,8 +4,7 @@
  *
  * A test is left out, for the first reason that holds, when it
  *     no_parse           is no Python
- *     not_deterministic  names clocks, chance, files or what differs from run
- *                        to run: one would choose by the weather
+ *     not_deterministic  says something else when it is run again: steady.h
  *     holds_for_stub     holds for a function that does nothing
  *     holds_for_all      holds for every candidate: it tells nothing
  * None of this looks at the truth.
@@ -39,7 +38,7 @@ enum filter_reason {
 };
 const char *filter_reason_text(enum filter_reason reason);
 
-/* By the text alone: KEPT, NO_PARSE, NOT_DETERMINISTIC.  Fails: CWM_NOMEM. */
+/* By the text alone: KEPT or NO_PARSE.  Fails: CWM_NOMEM. */
 enum cwm_rc filter_text(const char *text, size_t len,
                         enum filter_reason *ret_reason, struct cwm_err *err);
 

@@ -33,6 +33,7 @@ void matrix_release(struct matrix *m)
         cwm_free(t->own_cpu_us);
         cwm_free(t->cells);
         cwm_free(t->cpu_us);
+        cwm_free(t->unsteady);
     }
     cwm_free(m->tasks);
     memset(m, 0, sizeof *m);

@@ -68,6 +68,8 @@ struct matrix_task {
     uint32_t *own_cpu_us; /* n_programs */
     uint8_t *cells;       /* n_programs * n_tests, a program's tests in a row */
     uint32_t *cpu_us;     /* n_programs * n_tests */
+    uint8_t *unsteady;    /* n_tests: its outcome is chance (steady.h); NULL:
+                             not asked */
 };
 
 struct matrix {

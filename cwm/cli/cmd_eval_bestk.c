@@ -10,6 +10,7 @@
 #include "cwm/cli/cmd_eval.h"
 #include "eval/bestk.h"
 #include "eval/report.h"
+#include "eval/steady.h"
 
 enum { MAX_OUT_BYTES = 64 << 20, MAX_NAME = 32 };
 
@@ -192,6 +193,10 @@ static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
     enum cwm_rc rc = execute_all(&w->judged.problems, &w->set.all, &w->tests,
                                  how, &w->matrix, &w->counts, err);
 
+    if (rc == CWM_OK) {
+        rc = steady_mark(&w->judged.problems, &w->set.all, w->set.n_real,
+                         &w->tests, how, &w->matrix, &w->counts, err);
+    }
     progress_clear(progress);
     if (rc != CWM_OK) {
         return rc;

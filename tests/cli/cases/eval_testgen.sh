@@ -46,7 +46,7 @@ def hidden(n: int):
     return object()
 END
 gen() {
-    cwm eval testgen m.py --inputs 8 --input-tries 20 --mutants 12 "$@"
+    cwm eval testgen m.py --inputs 6 --input-tries 12 --mutants 8 "$@"
 }
 gen --entry clamp -o a.jsonl --store made.db --workers 1
 gen --entry clamp --workers 2 >b.jsonl
@@ -73,7 +73,7 @@ cat >q.jsonl <<'END'
 {"task_id": "T/1", "prompt": "def gone(x):\n", "entry_point": "gone", "test": "def check(candidate):\n    pass\n"}
 {"task_id": "T/2", "prompt": "def odd(x):\n", "entry_point": "odd", "canonical_solution": "    return (\n", "test": "def check(candidate):\n    pass\n"}
 END
-cwm eval testgen --problems q.jsonl -o q.out --each --inputs 4 |
+cwm eval testgen --problems q.jsonl -o q.out --each --inputs 4 --input-tries 8 --mutants 6 |
     sed -E 's/"(tests|mutants|killed|killed_kept|killed_given)": [0-9]+/"\1": N/g' |
     head -3
 echo "-- what cannot be"
