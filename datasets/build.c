@@ -394,6 +394,14 @@ static enum cwm_rc open_all(struct build *b, struct cwm_err *err)
     if (rc == CWM_OK) {
         rc = store_open(o->store_path, STORE_MAKE, &b->store, err);
     }
+    if (rc == CWM_OK && o->command) {
+        struct store_build build = {.command = o->command,
+                                    .version = o->tool_version,
+                                    .shard = o->shard,
+                                    .n_shards = o->n_shards};
+
+        rc = store_add_build(b->store, &build, err);
+    }
     if (rc == CWM_OK) {
         rc = store_open(o->store_path, STORE_READ, &b->known, err);
     }

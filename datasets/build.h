@@ -44,6 +44,9 @@ struct build_stats {
 
 struct build_options {
     const char *store_path;
+    const char *command;        /* noted in the store, without its shard; NULL:
+                                   not */
+    const char *tool_version;   /* noted with it */
     const char *const *sources; /* borrowed, n_sources of them */
     size_t n_sources;
     uint64_t limit;              /* items at most; 0: all */

@@ -365,7 +365,10 @@ static enum cwm_rc put_card(struct export *x, struct cwm_err *err)
     rc = stats_make(x->store, false, x->options->cancel, stats, err);
     if (rc == CWM_OK) {
         x->stats->content = stats->content;
-        export_card(x->options, x->stats, stats, x->files, &card);
+        rc = export_card(x->options, x->store, x->stats, stats, x->files, &card,
+                         err);
+    }
+    if (rc == CWM_OK) {
         rc = cwm_buf_check(&card, "the card", err);
     }
     if (rc == CWM_OK) {

@@ -228,14 +228,53 @@ static void add_cleaning(const struct export_options *o,
     cwm_buf_adds(out, ".\n\n");
 }
 
-void export_card(const struct export_options *o,
-                 const struct export_stats *done, const struct stats *store,
-                 const struct export_files *files, struct cwm_buf *out)
+/* Commands whose shards are all there stand once, without them. */
+static enum cwm_rc add_builds(struct store *s, struct cwm_buf *out,
+                              struct cwm_err *err)
+{
+    struct store_cursor *cursor = NULL; /* owned */
+    struct store_build build;
+    bool more = true;
+    bool is_first = true;
+    enum cwm_rc rc = store_builds(s, &cursor, err);
+
+    while (rc == CWM_OK && more) {
+        bool whole;
+
+        rc = store_build_next(cursor, &build, &more, err);
+        if (rc != CWM_OK || !more) {
+            continue;
+        }
+        whole = build.n_there == build.n_shards;
+        if (whole && build.shard > 1) {
+            continue;
+        }
+        cwm_buf_adds(out,
+                     is_first ? "Its programs were traced by:\n\n```\n" : "");
+        is_first = false;
+        cwm_buf_adds(out, build.command);
+        if (!whole) {
+            cwm_buf_addf(out, " --shard %llu/%llu", (ull)build.shard,
+                         (ull)build.n_shards);
+        }
+        cwm_buf_addf(out, "  # cwm %s\n", build.version);
+    }
+    cwm_buf_adds(out, is_first ? "" : "```\n\n");
+    store_cursor_close(cursor);
+    return rc;
+}
+
+enum cwm_rc export_card(const struct export_options *o, struct store *s,
+                        const struct export_stats *done,
+                        const struct stats *stats,
+                        const struct export_files *files, struct cwm_buf *out,
+                        struct cwm_err *err)
 {
     char content[HASH_TEXT];
+    enum cwm_rc rc;
 
-    hash_text(&store->content, content);
-    add_head(o, done, store, files, out);
+    hash_text(&stats->content, content);
+    add_head(o, done, stats, files, out);
     cwm_buf_addf(out,
                  "# %s\n\nPython programs run line by line: at every line the "
                  "values of the local variables, at every return what is "
@@ -247,15 +286,17 @@ void export_card(const struct export_options *o,
     cwm_buf_adds(out, o->format == EXPORT_JSONL ? json_fields : text_fields);
     cwm_buf_adds(out, common_fields);
     cwm_buf_adds(out, "\n## What is in the store\n\n");
-    add_names("Programs by kind of source", &store->kinds, out);
-    add_names("By origin", &store->origins, out);
-    add_names("By licence", &store->licences, out);
-    add_names("Traces by verdict", &store->verdicts, out);
-    add_names("By interpreter", &store->pythons, out);
+    add_names("Programs by kind of source", &stats->kinds, out);
+    add_names("By origin", &stats->origins, out);
+    add_names("By licence", &stats->licences, out);
+    add_names("Traces by verdict", &stats->verdicts, out);
+    add_names("By interpreter", &stats->pythons, out);
     add_cleaning(o, done, out);
-    cwm_buf_addf(
-        out,
-        "## How it was made\n\nBy cwm %s from a store with the content "
-        "hash `%s`:\n\n```\n%s\n```\n",
-        o->tool_version, content, o->command);
+    cwm_buf_adds(out, "## How it was made\n\n");
+    rc = add_builds(s, out, err);
+    cwm_buf_addf(out,
+                 "Exported by cwm %s from a store with the content hash "
+                 "`%s`:\n\n```\n%s\n```\n",
+                 o->tool_version, content, o->command);
+    return rc;
 }

@@ -8,9 +8,12 @@
 #include "datasets/export_files.h"
 #include "datasets/stats.h"
 
-/* Append it to `out`. */
-void export_card(const struct export_options *options,
-                 const struct export_stats *done, const struct stats *store,
-                 const struct export_files *files, struct cwm_buf *out);
+/* Append it to `out`; `s` is the store that `stats` was made of.  Fails:
+ * reading the store. */
+enum cwm_rc export_card(const struct export_options *options, struct store *s,
+                        const struct export_stats *done,
+                        const struct stats *stats,
+                        const struct export_files *files, struct cwm_buf *out,
+                        struct cwm_err *err);
 
 #endif /* DATASETS_EXPORT_CARD_H */

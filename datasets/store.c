@@ -25,7 +25,7 @@ enum {
     CACHE_KIB = -16384
 };
 
-/* Version 1.  A later one is reached by a step of its own: migrate(). */
+/* Version 1.  What later ones added is a step of its own below. */
 static const char schema[] =
     "CREATE TABLE dictionary("
     " id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
@@ -65,6 +65,14 @@ static const char schema[] =
         " hash BLOB PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL,"
         " skip TEXT, programs INTEGER NOT NULL, traces INTEGER NOT NULL"
         ") STRICT, WITHOUT ROWID;";
+
+/* steps[i] takes a store of version i + 1 to i + 2. */
+static const char *const steps[STORE_VERSION - 1] = {
+    "CREATE TABLE build("
+    " command TEXT NOT NULL, version TEXT NOT NULL, shard INTEGER NOT NULL,"
+    " n_shards INTEGER NOT NULL,"
+    " PRIMARY KEY(command, version, n_shards, shard)) STRICT, WITHOUT ROWID;",
+};
 
 #define LIMIT_NAME(field, option, fallback, min, max, in_bytes, what)          \
     ", " #field
@@ -111,6 +119,8 @@ static const char *const statement_texts[STORE__N_STATEMENTS] = {
         " traces = min(traces, excluded.traces)",
     [STORE__HAS_ITEM] = "SELECT 1 FROM item WHERE hash = ?",
     [STORE__ADD_DICTIONARY] = "INSERT INTO dictionary(data) VALUES(?)",
+    [STORE__ADD_BUILD] = "INSERT INTO build(command, version, shard, n_shards)"
+                         " VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
 };
 
 const char *store_kind_text(enum store_kind kind)
@@ -269,16 +279,35 @@ static enum cwm_rc make_schema(struct store *s, struct cwm_err *err)
 
     snprintf(marks, sizeof marks,
              "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             STORE_APPLICATION_ID, STORE_VERSION);
+             STORE_APPLICATION_ID, 1);
     rc = execute(s, schema, "make the tables", err);
     return rc == CWM_OK ? execute(s, marks, "make the tables", err) : rc;
 }
 
+/* From the version it has to the one of this program. */
+static enum cwm_rc take_steps(struct store *s, int64_t version,
+                              struct cwm_err *err)
+{
+    char mark[64];
+    enum cwm_rc rc = CWM_OK;
+
+    for (int64_t i = version; i < STORE_VERSION && rc == CWM_OK; i++) {
+        rc = execute(s, steps[i - 1], "bring the tables up to date", err);
+    }
+    if (rc != CWM_OK || version == STORE_VERSION) {
+        return rc;
+    }
+    snprintf(mark, sizeof mark, "PRAGMA user_version = %d", STORE_VERSION);
+    return execute(s, mark, "bring the tables up to date", err);
+}
+
 /*
- * A new file gets the schema; one of an earlier version would be taken from
- * step to step here (there is none before 1).  All in one transaction.
+ * A new file gets the schema; one of an earlier version is taken from step to
+ * step, unless it is only read: then what it lacks is empty.  All in one
+ * transaction.
  */
-static enum cwm_rc migrate(struct store *s, bool may_make, struct cwm_err *err)
+static enum cwm_rc migrate(struct store *s, enum store_mode mode,
+                           struct cwm_err *err)
 {
     int64_t id = 0;
     int64_t version = 0;
@@ -295,20 +324,26 @@ static enum cwm_rc migrate(struct store *s, bool may_make, struct cwm_err *err)
     if (rc != CWM_OK) {
         return rc;
     }
-    if (may_make && id == 0 && version == 0 && n_tables == 0) {
-        return make_schema(s, err);
+    if (mode == STORE_MAKE && id == 0 && version == 0 && n_tables == 0) {
+        rc = make_schema(s, err);
+        id = STORE_APPLICATION_ID;
+        version = 1;
+    }
+    if (rc != CWM_OK) {
+        return rc;
     }
     if (id != STORE_APPLICATION_ID) {
         return CWM_FAIL(err, CWM_USAGE, "cannot use '%s': it is no store",
                         s->path);
     }
-    if (version != STORE_VERSION) {
+    if (version < 1 || version > STORE_VERSION) {
         return CWM_FAIL(err, CWM_USAGE,
                         "cannot use '%s': its version is %lld, this program "
-                        "knows %d",
+                        "knows 1 to %d",
                         s->path, (long long)version, STORE_VERSION);
     }
-    return CWM_OK;
+    s->has_builds = version >= 2 || mode != STORE_READ;
+    return mode == STORE_READ ? CWM_OK : take_steps(s, version, err);
 }
 
 /* Each step in its own words: what fails first tells most. */
@@ -328,7 +363,7 @@ static enum cwm_rc set_up(struct store *s, enum store_mode mode,
     }
     if (rc == CWM_OK && mode == STORE_READ) {
         rc = execute(s, "PRAGMA query_only = ON", "read", err);
-        return rc == CWM_OK ? migrate(s, false, err) : rc;
+        return rc == CWM_OK ? migrate(s, mode, err) : rc;
     }
     if (rc != CWM_OK) {
         return rc;
@@ -341,7 +376,7 @@ static enum cwm_rc set_up(struct store *s, enum store_mode mode,
     if (rc != CWM_OK) {
         return rc;
     }
-    rc = migrate(s, mode == STORE_MAKE, err);
+    rc = migrate(s, mode, err);
     if (rc == CWM_OK) {
         rc = execute(s, "COMMIT", "write", err);
     } else {

@@ -44,7 +44,7 @@
 #include "tracer/trace.h"
 
 #define STORE_APPLICATION_ID 0x63776D31 /* "cwm1" */
-#define STORE_VERSION        1
+#define STORE_VERSION        2
 
 struct store; /* opaque: store.c */
 
@@ -194,6 +194,20 @@ enum cwm_rc store_setting(struct store *s, int64_t id,
                           struct store_setting *ret_setting,
                           struct cwm_err *err); /* python: owned by s */
 
+/*
+ * A command that rows were made by.  It is no part of the content: the same
+ * rows can be made by several.
+ */
+struct store_build {
+    const char *command;      /* without its shard */
+    const char *version;      /* of the program */
+    uint64_t shard, n_shards; /* 1, 1: all of it */
+    uint64_t n_there;         /* read: how many of the shards are noted */
+};
+/* Noted once.  Fails as store_add_item(). */
+enum cwm_rc store_add_build(struct store *s, const struct store_build *build,
+                            struct cwm_err *err);
+
 struct store_counts {
     uint64_t n_programs, n_evaluation, n_traces, n_items, n_skipped;
     uint64_t n_frames, n_calls, n_lines;
@@ -233,6 +247,12 @@ enum cwm_rc store_items(struct store *s, struct store_cursor **ret_cursor,
                         struct cwm_err *err);
 enum cwm_rc store_item_next(struct store_cursor *c, struct store_item *ret_item,
                             bool *ret_more, struct cwm_err *err);
+/* Stores of version 1 have none. */
+enum cwm_rc store_builds(struct store *s, struct store_cursor **ret_cursor,
+                         struct cwm_err *err);
+enum cwm_rc store_build_next(struct store_cursor *c,
+                             struct store_build *ret_build, bool *ret_more,
+                             struct cwm_err *err);
 /* A cursor over one program, or one trace, by its hash or the beginning of
  * its hexadecimal text. */
 enum cwm_rc store_find_program(struct store *s, const char *text,

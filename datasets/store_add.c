@@ -255,3 +255,21 @@ enum cwm_rc store_has_item(struct store *s, const struct hash *hash,
     *ret_has = id > 0;
     return rc;
 }
+
+/* ---- builds ---- */
+
+enum cwm_rc store_add_build(struct store *s, const struct store_build *build,
+                            struct cwm_err *err)
+{
+    sqlite3_stmt *row = NULL;
+    enum cwm_rc rc = store__statement(s, STORE__ADD_BUILD, &row, err);
+
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    store__bind_text(row, 1, build->command);
+    store__bind_text(row, 2, build->version);
+    store__bind_number(row, 3, build->shard);
+    store__bind_number(row, 4, build->n_shards);
+    return store__run(s, row, "note the command", err);
+}

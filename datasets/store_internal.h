@@ -27,6 +27,7 @@ enum store__statement {
     STORE__ADD_ITEM,
     STORE__HAS_ITEM,
     STORE__ADD_DICTIONARY,
+    STORE__ADD_BUILD,
     STORE__N_STATEMENTS
 };
 
@@ -45,6 +46,7 @@ struct store {
     struct store_cursor *idle[STORE__IDLE_CURSORS];
     char python[64]; /* of store_setting() */
     bool in_transaction;
+    bool has_builds; /* of a version that notes them */
 };
 
 /* The statement, reset and without values; the store's own. */

@@ -163,6 +163,23 @@ static enum cwm_rc add_items(struct merge *m, struct cwm_err *err)
     return rc;
 }
 
+static enum cwm_rc add_builds(struct merge *m, struct cwm_err *err)
+{
+    struct store_cursor *c = NULL; /* owned */
+    struct store_build build;
+    bool more = true;
+    enum cwm_rc rc = store_builds(m->in, &c, err);
+
+    while (rc == CWM_OK && more) {
+        rc = store_build_next(c, &build, &more, err);
+        if (rc == CWM_OK && more) {
+            rc = store_add_build(m->out, &build, err);
+        }
+    }
+    store_cursor_close(c);
+    return rc;
+}
+
 static enum cwm_rc add_store(struct merge *m, const char *path,
                              struct cwm_err *err)
 {
@@ -179,6 +196,9 @@ static enum cwm_rc add_store(struct merge *m, const char *path,
     }
     if (rc == CWM_OK) {
         rc = add_items(m, err);
+    }
+    if (rc == CWM_OK) {
+        rc = add_builds(m, err);
     }
     if (rc == CWM_OK) {
         rc = store_commit(m->out, err);

@@ -384,6 +384,43 @@ enum cwm_rc store_item_next(struct store_cursor *c, struct store_item *ret_item,
     return CWM_OK;
 }
 
+/* ---- builds ---- */
+
+enum cwm_rc store_builds(struct store *s, struct store_cursor **ret_cursor,
+                         struct cwm_err *err)
+{
+    return cursor_new(
+        s,
+        s->has_builds
+            ? "SELECT command, version, shard, n_shards, count(*) OVER"
+              " (PARTITION BY command, version, n_shards)"
+              " FROM build ORDER BY command, version, n_shards, shard"
+            : "SELECT '', '', 1, 1, 1 WHERE false",
+        false, ret_cursor, err);
+}
+
+enum cwm_rc store_build_next(struct store_cursor *c,
+                             struct store_build *ret_build, bool *ret_more,
+                             struct cwm_err *err)
+{
+    sqlite3_stmt *row = c->statement;
+    enum cwm_rc rc = step(c, ret_more, err);
+
+    if (rc != CWM_OK || !*ret_more) {
+        return rc;
+    }
+    ret_build->command = get_text(row, 0);
+    ret_build->version = get_text(row, 1);
+    if (!ret_build->command || !ret_build->version ||
+        !get_below(row, 2, INT64_MAX, &ret_build->shard) ||
+        !get_below(row, 3, INT64_MAX, &ret_build->n_shards) ||
+        !get_below(row, 4, INT64_MAX, &ret_build->n_there)) {
+        return CWM_FAIL(err, CWM_FORMAT, "'%s' is damaged: a build's command",
+                        c->store->path);
+    }
+    return CWM_OK;
+}
+
 /* ---- by name ---- */
 
 /*

@@ -3,6 +3,7 @@
 #include "cwm/base/opt.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,6 +224,109 @@ struct parser {
     int at;
     void *fields;
 };
+
+/* ---- back into words ---- */
+
+void opt_add_word(const char *word, struct cwm_buf *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+=:,@%";
+
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        cwm_buf_adds(out, word);
+        return;
+    }
+    cwm_buf_addc(out, '\'');
+    for (const char *p = word; *p; p++) {
+        if (*p == '\'') {
+            cwm_buf_adds(out, "'\\''");
+        } else {
+            cwm_buf_addc(out, *p);
+        }
+    }
+    cwm_buf_addc(out, '\'');
+}
+
+static void add_given(const struct opt *o, const char *value,
+                      struct cwm_buf *out)
+{
+    const char *slash = value ? strrchr(value, '/') : NULL;
+
+    cwm_buf_addf(out, " --%s", o->name);
+    if (value) {
+        cwm_buf_addc(out, ' ');
+        opt_add_word(slash && slash[1] ? slash + 1 : value, out);
+    }
+}
+
+static void add_if_given(const struct opt *o, const void *fields,
+                         struct cwm_buf *out)
+{
+    const char *at = (const char *)fields + o->offset;
+    const char *fallback = o->fallback ? o->fallback : "";
+    uint64_t number = 0;
+    char digits[24];
+
+    switch (o->type) {
+    case OPT_FLAG:
+        if (*(const bool *)(const void *)at) {
+            add_given(o, NULL, out);
+        }
+        break;
+    case OPT_STRING: {
+        const char *text = *(const char *const *)(const void *)at;
+
+        if (text && strcmp(text, fallback) != 0) {
+            add_given(o, text, out);
+        }
+        break;
+    }
+    case OPT_U64:
+        if (o->fallback) {
+            (void)opt_number(o, o->name, o->fallback, &number, NULL);
+        }
+        if (number != *(const uint64_t *)(const void *)at) {
+            snprintf(digits, sizeof digits, "%llu",
+                     (unsigned long long)*(const uint64_t *)(const void *)at);
+            add_given(o, digits, out);
+        }
+        break;
+    case OPT_ENUM: {
+        const char *choice = o->choices[*(const int *)(const void *)at];
+
+        if (strcmp(choice, o->fallback ? fallback : o->choices[0]) != 0) {
+            add_given(o, choice, out);
+        }
+        break;
+    }
+    case OPT_LIST: {
+        const struct opt_list *list = (const void *)at;
+
+        for (size_t i = 0; i < list->n; i++) {
+            add_given(o, list->values[i], out);
+        }
+        break;
+    }
+    }
+}
+
+void opt_add_given(const struct opt_command *c, const void *fields,
+                   const char *const *skip, struct cwm_buf *out)
+{
+    for (size_t i = 0; i < c->n_opts; i++) {
+        size_t k = 0;
+
+        while (skip[k] && strcmp(skip[k], c->opts[i].name) != 0) {
+            k++;
+        }
+        if (!skip[k]) {
+            add_if_given(&c->opts[i], fields, out);
+        }
+    }
+}
+
+/* ---- words into fields ---- */
 
 static const struct opt *find_long(const struct opt_command *c,
                                    const char *name, size_t len)

@@ -90,6 +90,17 @@ enum cwm_rc opt_parse(const struct opt_command *c, int argc, char **argv,
 enum cwm_rc opt_number(const struct opt *o, const char *what, const char *text,
                        uint64_t *ret_value, struct cwm_err *err);
 
+/*
+ * Options whose fields are not what opt_defaults() makes them, as words of a
+ * shell: " --limit 5 --programs mine.json".  Of a text that holds a '/' only
+ * what is behind the last one; those of `skip` (NULL-ended) are left out.
+ */
+void opt_add_given(const struct opt_command *c, const void *fields,
+                   const char *const *skip, struct cwm_buf *out);
+
+/* One word of a shell's command line, quoted if it must be. */
+void opt_add_word(const char *word, struct cwm_buf *out);
+
 void opt_help(const struct opt_command *c, struct cwm_buf *out);
 /* The manual's list: one "- `--name VALUE`: ..." a line, groups as ### . */
 void opt_markdown(const struct opt_command *c, struct cwm_buf *out);

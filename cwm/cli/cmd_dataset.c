@@ -370,6 +370,12 @@ static int run_verb(const struct dataset_fields *f, const struct opt_rest *rest)
     }
 }
 
+void dataset_add_given(const struct dataset_fields *f, const char *const *skip,
+                       struct cwm_buf *out)
+{
+    opt_add_given(&command, f, skip, out);
+}
+
 static int run(int argc, char **argv)
 {
     struct dataset_fields fields;

@@ -41,6 +41,11 @@ struct dataset_fields {
     struct running_fields run;
 };
 
+/* The options that are not as they are unless told, as words of a shell; none
+ * of `skip` (NULL-ended). */
+void dataset_add_given(const struct dataset_fields *f, const char *const *skip,
+                       struct cwm_buf *out);
+
 /* The verbs; exit codes.  words: what stands behind the verb. */
 int dataset_build(const struct dataset_fields *f, const char **words, size_t n);
 int dataset_stats(const struct dataset_fields *f);

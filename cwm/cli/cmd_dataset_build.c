@@ -8,6 +8,7 @@
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_dataset.h"
 #include "cwm/cli/progress.h"
+#include "cwm/cli/version.h"
 #include "datasets/build.h"
 #include "datasets/store_merge.h"
 
@@ -196,6 +197,28 @@ static int take_programs(const struct dataset_fields *f,
     return rc == CWM_OK ? -1 : cli_fail("dataset", &err);
 }
 
+/* The command that makes the same again, for the card: no folders, not what
+ * only says how it is done here. */
+static void add_command(const struct dataset_fields *f, const char **words,
+                        size_t n, struct cwm_buf *out)
+{
+    static const char *const skip[] = {"store", "workers", "json", "shard",
+                                       NULL};
+
+    cwm_buf_adds(out, "cwm dataset build --store STORE");
+    dataset_add_given(f, skip, out);
+    for (size_t i = 0; i < n; i++) {
+        const char *colon = strchr(words[i], ':');
+        const char *slash = strrchr(words[i], '/');
+        size_t kind = colon && (!slash || colon < slash)
+                          ? (size_t)(colon - words[i]) + 1
+                          : 0;
+
+        cwm_buf_addf(out, " %.*s", (int)kind, words[i]);
+        opt_add_word(slash && slash[1] ? slash + 1 : words[i] + kind, out);
+    }
+}
+
 /* ---- the verbs ---- */
 
 int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
@@ -203,6 +226,7 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
     struct talk talk = {.n_told = 0};
     struct build_options how = {
         .store_path = f->store,
+        .tool_version = CWM_VERSION,
         .sources = words,
         .n_sources = n,
         .limit = f->limit,
@@ -224,6 +248,7 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
         .ctx = &talk,
     };
     struct build_stats stats;
+    struct cwm_buf command;
     struct cwm_err err;
     enum cwm_rc rc;
     double seconds;
@@ -244,7 +269,15 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
     }
     progress_init(&talk.progress);
     how.cancel = cli_catch_signals();
-    rc = build_run(&how, &stats, &err);
+    cwm_buf_init(&command, MAX_TEXT_BYTES);
+    add_command(f, words, n, &command);
+    rc = cwm_buf_check(&command, "the command", &err);
+    how.command = command.data;
+    memset(&stats, 0, sizeof stats);
+    if (rc == CWM_OK) {
+        rc = build_run(&how, &stats, &err);
+    }
+    cwm_buf_release(&command);
     seconds = cli_now() - talk.progress.start;
     progress_clear(&talk.progress);
     code = rc == CWM_OK ? CLI_YES : cli_fail("dataset", &err);

@@ -296,6 +296,34 @@ static void opt__help_and_manual_show_the_table(void **state)
     cwm_buf_release(&b);
 }
 
+static void opt__what_was_given_can_be_given_again(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const char *const skip[] = {"count", "wide", NULL};
+    struct parsed p;
+    struct cwm_buf b;
+
+    (void)state;
+    cwm_buf_init(&b, 1000);
+    PARSE(&p, "a", "--form", "rich", "--max-bytes", "4k");
+    opt_add_given(&command, &p.fields, none, &b);
+    assert_int_equal(b.len, 0);
+    PARSE(&p, "--wide", "-n", "far/off/it's mine", "--count=9", "--form",
+          "plain", "--allow", "x", "--allow", "y/", "--max-bytes", "5k");
+    opt_add_given(&command, &p.fields, none, &b);
+    assert_string_equal(b.data,
+                        " --wide --name 'it'\\''s mine' --max-bytes 5120"
+                        " --count 9 --form plain --allow x --allow y/");
+    cwm_buf_clear(&b);
+    opt_add_given(&command, &p.fields, skip, &b);
+    assert_string_equal(b.data, " --name 'it'\\''s mine' --max-bytes 5120"
+                                " --form plain --allow x --allow y/");
+    cwm_buf_clear(&b);
+    opt_add_word("", &b);
+    assert_string_equal(b.data, "''");
+    cwm_buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +335,7 @@ int main(void)
         cmocka_unit_test(opt__a_list_has_an_end),
         cmocka_unit_test(opt__the_nearest_word_is_near),
         cmocka_unit_test(opt__help_and_manual_show_the_table),
+        cmocka_unit_test(opt__what_was_given_can_be_given_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -430,6 +430,81 @@ static void assert_refused(const char *name, enum cwm_rc rc, const char *why)
     }
 }
 
+/* Of the commands noted, `n` of them: the k-th. */
+static void assert_noted(const char *name, const struct store_build *builds,
+                         size_t n)
+{
+    struct store *s = open_store(name, STORE_READ);
+    struct store_cursor *c = NULL;
+    struct store_build build;
+    bool more = true;
+
+    assert_int_equal(store_builds(s, &c, NULL), CWM_OK);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(store_build_next(c, &build, &more, NULL), CWM_OK);
+        assert_true(more);
+        assert_string_equal(build.command, builds[i].command);
+        assert_string_equal(build.version, builds[i].version);
+        assert_int_equal(build.shard, builds[i].shard);
+        assert_int_equal(build.n_shards, builds[i].n_shards);
+        assert_int_equal(build.n_there, builds[i].n_there);
+    }
+    assert_int_equal(store_build_next(c, &build, &more, NULL), CWM_OK);
+    assert_false(more);
+    store_cursor_close(c);
+    store_close(s);
+}
+
+static void note(const char *name, const struct store_build *build)
+{
+    struct store *s = open_store(name, STORE_WRITE);
+
+    assert_int_equal(store_add_build(s, build, NULL), CWM_OK);
+    store_close(s);
+}
+
+static void store__commands_are_noted_once(void **state)
+{
+    static const struct store_build notes[] = {
+        {"build a", "1", 1, 3, 2},
+        {"build a", "1", 3, 3, 2},
+        {"build b", "1", 1, 1, 1},
+    };
+
+    (void)state;
+    remove_store("a.db");
+    remove_store("b.db");
+    fill("a.db", 0, 2);
+    fill("b.db", 0, 2);
+    for (size_t i = sizeof notes / sizeof notes[0]; i-- > 0;) {
+        note("a.db", &notes[i]);
+        note("a.db", &notes[i]);
+    }
+    assert_noted("a.db", notes, 3);
+    assert_same_content("a.db", "b.db");
+}
+
+/* As the first version left it: without the table of commands. */
+static void store__of_the_first_version_is_read_and_brought_on(void **state)
+{
+    static const struct store_build notes[] = {{"build a", "1", 1, 1, 1}};
+    struct hash before;
+    struct hash after;
+
+    (void)state;
+    remove_store("a.db");
+    fill("a.db", 0, 2);
+    before = content("a.db");
+    execute("a.db", "DROP TABLE build; PRAGMA user_version = 1");
+    after = content("a.db"); /* read only: as it is */
+    assert_memory_equal(before.bytes, after.bytes, HASH_BYTES);
+    assert_noted("a.db", NULL, 0);
+    note("a.db", &notes[0]);
+    assert_noted("a.db", notes, 1);
+    after = content("a.db");
+    assert_memory_equal(before.bytes, after.bytes, HASH_BYTES);
+}
+
 static void store__others_are_refused(void **state)
 {
     FILE *file;
@@ -450,8 +525,8 @@ static void store__others_are_refused(void **state)
     assert_refused("x.db", CWM_USAGE, "it is no store");
     remove_store("x.db");
     fill("x.db", 0, 20);
-    execute("x.db", "PRAGMA user_version = 2");
-    assert_refused("x.db", CWM_USAGE, "its version is 2");
+    execute("x.db", "PRAGMA user_version = 3");
+    assert_refused("x.db", CWM_USAGE, "its version is 3");
 }
 
 static char found[4096];
@@ -626,6 +701,8 @@ int main(void)
         cmocka_unit_test(codec__a_dictionary_packs_better_and_must_be_there),
         cmocka_unit_test(store__what_goes_in_comes_out),
         cmocka_unit_test(store__cursors_know_nothing_of_those_before),
+        cmocka_unit_test(store__commands_are_noted_once),
+        cmocka_unit_test(store__of_the_first_version_is_read_and_brought_on),
         cmocka_unit_test(store__content_does_not_depend_on_the_order),
         cmocka_unit_test(store__labels_are_merged_whatever_the_order),
         cmocka_unit_test(store__what_is_not_committed_is_not_there),

@@ -113,6 +113,14 @@ for line in sys.stdin:
     row = json.loads(line)
     assert row["text"].startswith("<|begin_of_text|>"), row
     print(row["path"], row["entry"], row["args"])' | sort
+echo "# commands that made it; of shards only what is not whole"
+cwm dataset build --store one.db --max-inputs 4 --limit 1 "file:$PWD/src/calc.py" \
+    2>/dev/null
+for store in one part2 merged; do
+    cwm dataset export --store $store.db -o card --overwrite 2>/dev/null
+    echo "$store:"
+    sed -n 's/ *# cwm .*//; /^cwm dataset build/p' card/README.md
+done
 echo "# near a benchmark"
 printf '{"code": "%s", "id": "x"}\n' "$(python3 -c '
 print(open("src/calc.py").read().replace("\"", "\\\"").replace("\n", "\\n").replace("mean", "average"), end="")')" >bench.jsonl
