@@ -107,6 +107,7 @@ struct taken {
     uint32_t *rows;            /* [n] */
     uint32_t *row_of;          /* [programs] row, or UINT32_MAX */
     uint8_t *holds;            /* [n_rows][n_tests] */
+    uint8_t *foreseen;         /* the same as a model predicts it */
     uint32_t *programs;        /* [n] */
     uint64_t *n_tokens;        /* [n] */
     uint8_t *is_right;         /* [n] */
@@ -116,6 +117,7 @@ struct taken {
     uint8_t *is_out;             /* [n_tests] */
     uint32_t *weights;           /* [n_tests] */
     double cpu_s;                /* of all candidates on all tests */
+    double foresight_tokens, foresight_cpu_s; /* the same, predicted */
 };
 
 struct scoring {
@@ -134,6 +136,7 @@ static void taken_release(struct taken *t)
     cwm_free(t->rows);
     cwm_free(t->row_of);
     cwm_free(t->holds);
+    cwm_free(t->foreseen);
     cwm_free(t->programs);
     cwm_free(t->n_tokens);
     cwm_free(t->is_right);
@@ -150,6 +153,7 @@ static bool allocate(struct taken *t, const struct matrix_task *m)
     t->rows = cwm_calloc(m->n_candidates, sizeof *t->rows);
     t->row_of = cwm_malloc((m->n_programs + 1) * sizeof *t->row_of);
     t->holds = cwm_calloc(m->n_programs + 1, m->n_tests);
+    t->foreseen = cwm_calloc(m->n_programs + 1, m->n_tests);
     t->programs = cwm_calloc(m->n_candidates, sizeof *t->programs);
     t->n_tokens = cwm_calloc(m->n_candidates, sizeof *t->n_tokens);
     t->is_right = cwm_calloc(m->n_candidates, 1);
@@ -161,15 +165,35 @@ static bool allocate(struct taken *t, const struct matrix_task *m)
     if (t->row_of) {
         memset(t->row_of, 0xFF, (m->n_programs + 1) * sizeof *t->row_of);
     }
-    return t->rows && t->row_of && t->holds && t->programs && t->n_tokens &&
-           t->is_right && t->stub && t->reference && t->reasons && t->is_out &&
-           t->weights;
+    return t->rows && t->row_of && t->holds && t->foreseen && t->programs &&
+           t->n_tokens && t->is_right && t->stub && t->reference &&
+           t->reasons && t->is_out && t->weights;
 }
 
 static void copy_row(const struct matrix_task *m, size_t c, uint8_t *holds)
 {
     for (size_t i = 0; i < m->n_tests; i++) {
         holds[i] = matrix_holds(m, c, i);
+    }
+}
+
+/* What is foreseen of a candidate; `row` NULL: another is the same program. */
+static void take_foresight(const struct foreseen *f,
+                           const struct matrix_task *m, size_t c,
+                           struct taken *t, uint8_t *row)
+{
+    const struct foresee_cell *cells;
+
+    if (!f) {
+        return;
+    }
+    cells = &f->tasks[m->task].cells[m->programs[c] * m->n_tests];
+    for (size_t i = 0; i < m->n_tests; i++) {
+        t->foresight_tokens += cells[i].n_tokens;
+        t->foresight_cpu_s += (double)cells[i].cpu_s;
+        if (row) {
+            row[i] = cells[i].outcome == FORESEE_HOLDS;
+        }
     }
 }
 
@@ -180,6 +204,7 @@ static enum cwm_rc take_candidate(struct scoring *s,
 {
     const struct sample *sample = &s->set->all.list[m->samples[c]];
     uint32_t *row = &t->row_of[m->programs[c]];
+    uint8_t *foreseen = NULL;
     enum cwm_rc rc =
         code_tokens_of(sample->text.data, sample->text.len, 0, &s->tokens, err);
     uint64_t hash;
@@ -190,7 +215,9 @@ static enum cwm_rc take_candidate(struct scoring *s,
     if (*row == UINT32_MAX) {
         *row = (uint32_t)t->n_rows++;
         copy_row(m, c, t->holds + *row * t->n_tests);
+        foreseen = t->foreseen + *row * t->n_tests;
     }
+    take_foresight(s->options->foreseen, m, c, t, foreseen);
     for (size_t i = 0; i < m->n_tests; i++) {
         t->cpu_s += m->cpu_us[m->programs[c] * m->n_tests + i] * 1e-6;
     }
@@ -306,6 +333,8 @@ static enum cwm_rc score_task(struct scoring *s, const struct matrix_task *m,
                                   .n_tests = t.n_tests,
                                   .rows = t.rows,
                                   .holds = t.holds,
+                                  .predicted =
+                                      s->options->foreseen ? t.foreseen : NULL,
                                   .weights = t.weights,
                                   .is_out = t.is_out,
                                   .programs = t.programs,
@@ -317,6 +346,8 @@ static enum cwm_rc score_task(struct scoring *s, const struct matrix_task *m,
             task->sample_tokens += (double)t.n_tokens[c] / (double)t.n;
         }
         task->sample_cpu_s = t.cpu_s / (double)t.n;
+        task->foresight_tokens = t.foresight_tokens / (double)t.n;
+        task->foresight_cpu_s = t.foresight_cpu_s / (double)t.n;
     }
     if (rc != CWM_OK) {
         cwm_err_context(err, "%.80s", s->problems->list[m->task].task_id.data);

@@ -23,6 +23,7 @@
 #include "cwm/base/err.h"
 #include "eval/curves.h"
 #include "eval/filter.h"
+#include "eval/foresee.h"
 #include "eval/matrix.h"
 #include "eval/problem.h"
 
@@ -47,6 +48,8 @@ struct bestk_options {
      */
     bool compat;
     bool filter; /* selectors see filtered tests only, not CWM's alone */
+    const struct foreseen *foreseen; /* of the matrix; borrowed; NULL: no
+                                        selector looks at it */
 };
 
 struct bestk_result {

@@ -245,26 +245,28 @@ static enum cwm_rc make_points(const struct work *w, const double *rows,
     return rc;
 }
 
-static bool looks_at_tests(enum selector s)
-{
-    return s != SELECT_RANDOM && s != SELECT_MAJORITY && s != SELECT_ORACLE;
-}
-
 static void sum_costs(const struct work *w, struct curves *c)
 {
     const struct curves_options *o = w->o;
 
     for (size_t i = 0; i < c->n_selectors * c->n_ks; i++) {
-        bool with_tests = looks_at_tests(o->selectors[i / c->n_ks]);
+        enum select_looks looks = selector_looks(o->selectors[i / c->n_ks]);
         struct curves_cost *cost = &c->cost[i];
 
         for (size_t task = 0; task < w->n; task++) {
             const struct curves_task *t = &w->tasks[task];
             size_t k = t->select ? pool_size(t->select, o->ks[i % c->n_ks]) : 0;
 
-            cost->tokens += (double)k * t->sample_tokens +
-                            (with_tests ? t->tests_tokens : 0);
-            cost->cpu_s += with_tests ? (double)k * t->sample_cpu_s : 0;
+            cost->tokens += (double)k * t->sample_tokens;
+            if (looks != SELECT_LOOKS_NOT) {
+                cost->tokens += t->tests_tokens;
+            }
+            if (looks == SELECT_LOOKS_AT_RUNS) {
+                cost->cpu_s += (double)k * t->sample_cpu_s;
+            } else if (looks == SELECT_LOOKS_AT_FORESIGHT) {
+                cost->tokens += (double)k * t->foresight_tokens;
+                cost->cpu_s += (double)k * t->foresight_cpu_s;
+            }
         }
         cost->tokens /= (double)w->n;
         cost->cpu_s /= (double)w->n;

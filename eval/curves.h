@@ -41,6 +41,8 @@ struct curves_task {
     double sample_tokens; /* of one candidate */
     double tests_tokens;  /* of all its samples of tests */
     double sample_cpu_s;  /* to run one candidate on all its tests */
+    /* To foresee instead how one candidate does on them: */
+    double foresight_tokens, foresight_cpu_s;
 };
 
 struct curves_options {
@@ -64,8 +66,9 @@ struct curves_point {
 
 /* In the mean of the tasks, for best@k. */
 struct curves_cost {
-    double tokens; /* candidates, and tests where the selector looks at them */
-    double cpu_s;  /* of running them */
+    double tokens; /* candidates; tests, and their outcomes' prediction, where
+                      the selector looks at them */
+    double cpu_s;  /* of running candidates on tests, or of predicting it */
     double time_to_solution_s; /* one after the other; NAN: rate not known */
 };
 

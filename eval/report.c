@@ -126,6 +126,39 @@ static void put_tests(struct cwm_buf *out, const struct filter_sums *t)
     cwm_buf_adds(out, "}}");
 }
 
+static void put_foreseen(struct cwm_buf *out, const struct foresee_score *s)
+{
+    cwm_buf_addf(out,
+                 ", \"foreseen\": {\"n\": %llu, \"not_asked\": %llu, "
+                 "\"nothing\": %llu, \"out_of_budget\": %llu, "
+                 "\"holds_right\": %llu, \"holds_wrong\": %llu, "
+                 "\"fails_right\": %llu, \"fails_wrong\": %llu, ",
+                 (ull)s->n, (ull)s->n_not_asked, (ull)s->n_nothing,
+                 (ull)s->n_out_of_budget, (ull)s->n_hold_right,
+                 (ull)s->n_hold_wrong, (ull)s->n_fail_right,
+                 (ull)s->n_fail_wrong);
+    put_share(out, "accuracy", foresee_accuracy(s));
+    cwm_buf_adds(out, ", ");
+    put_share(out, "precision", foresee_precision(s));
+    cwm_buf_adds(out, ", ");
+    put_share(out, "recall", foresee_recall(s));
+    cwm_buf_adds(out, ", ");
+    put_share(out, "calibration_error", foresee_calibration_error(s));
+    cwm_buf_addf(
+        out, ", \"tokens\": %llu, \"cpu_seconds\": %.3f, \"by_sureness\": [",
+        (ull)s->n_tokens, s->cpu_s);
+    for (int i = 0; i < FORESEE_N_BINS; i++) {
+        cwm_buf_addf(out, "%s{\"from\": %.1f, \"n\": %llu, \"right\": %llu, ",
+                     i > 0 ? ", " : "", (double)i / FORESEE_N_BINS,
+                     (ull)s->bins[i].n, (ull)s->bins[i].n_right);
+        put_share(out, "sureness",
+                  s->bins[i].n > 0 ? s->bins[i].sureness / (double)s->bins[i].n
+                                   : (double)NAN);
+        cwm_buf_addc(out, '}');
+    }
+    cwm_buf_adds(out, "]}");
+}
+
 void report_json(const struct report *r, struct cwm_buf *out)
 {
     const struct bestk_result *b = r->result;
@@ -144,6 +177,9 @@ void report_json(const struct report *r, struct cwm_buf *out)
     }
     cwm_buf_adds(out, "}, ");
     put_tests(out, &b->tests);
+    if (r->foreseen) {
+        put_foreseen(out, &r->foreseen->score);
+    }
 }
 
 /* ---- the table ---- */
@@ -214,6 +250,28 @@ static void put_share_line(struct cwm_buf *out, const char *name,
     }
 }
 
+static void put_percent(struct cwm_buf *out, const char *name, double share)
+{
+    cwm_buf_addf(out, "  %-18s", name);
+    put_cell(out, share);
+    cwm_buf_adds(out, isfinite(share) ? " %\n" : "\n");
+}
+
+static void put_foreseen_lines(struct cwm_buf *out,
+                               const struct foresee_score *s)
+{
+    cwm_buf_addf(out,
+                 "\nforeseen\n  outcomes           %llu, %llu more are of no "
+                 "program\n  nothing said       %llu (%llu traces out of "
+                 "budget)\n",
+                 (ull)s->n, (ull)s->n_not_asked, (ull)s->n_nothing,
+                 (ull)s->n_out_of_budget);
+    put_percent(out, "accuracy", foresee_accuracy(s));
+    put_percent(out, "precision", foresee_precision(s));
+    put_percent(out, "recall", foresee_recall(s));
+    put_percent(out, "calibration error", foresee_calibration_error(s));
+}
+
 void report_table(const struct report *r, struct cwm_buf *out)
 {
     const struct bestk_result *b = r->result;
@@ -240,5 +298,8 @@ void report_table(const struct report *r, struct cwm_buf *out)
         cwm_buf_addf(out, "  %-18s %llu left out\n",
                      filter_reason_text((enum filter_reason)i),
                      (ull)b->tests.n_reasons[i]);
+    }
+    if (r->foreseen) {
+        put_foreseen_lines(out, &r->foreseen->score);
     }
 }

@@ -18,6 +18,7 @@ struct report {
     const char *title;                 /* of the page */
     const size_t *ks;                  /* asked for; rows of the table */
     size_t n_ks;
+    const struct foreseen *foreseen; /* borrowed; NULL: nobody asked */
 };
 
 /* Members of one JSON object, without its braces. */

@@ -205,29 +205,34 @@ static const struct selector_row {
     key_maker make_keys;
     bool is_fixed;  /* the key does not depend on the pool */
     bool by_levels; /* one of each level is handed in */
+    enum select_looks looks;
 } selectors[SELECT_N] = {
-    [SELECT_RANDOM] = {"random", "any of them", key_random, true, false},
+    [SELECT_RANDOM] = {"random", "any of them", key_random, true, false,
+                       SELECT_LOOKS_NOT},
     [SELECT_MAJORITY] = {"majority", "the program that came most often",
-                         key_majority, false, true},
+                         key_majority, false, true, SELECT_LOOKS_NOT},
     [SELECT_MAJORITY_OUTPUT] = {"majority-output",
                                 "the outputs that came most often",
-                                key_majority_output, false, true},
+                                key_majority_output, false, true,
+                                SELECT_LOOKS_AT_RUNS},
     [SELECT_TESTS] = {"tests", "most generated tests passed", key_tests, true,
-                      false},
+                      false, SELECT_LOOKS_AT_RUNS},
     [SELECT_CODET] = {"codet", "agreement of solutions and tests: sqrt(S) T",
-                      key_codet, false, true},
+                      key_codet, false, true, SELECT_LOOKS_AT_RUNS},
     [SELECT_CODET_PRODUCT] = {"codet-product", "the same: S T",
-                              key_codet_product, false, true},
+                              key_codet_product, false, true,
+                              SELECT_LOOKS_AT_RUNS},
     [SELECT_CODET_SOLUTIONS] = {"codet-solutions", "the same: S alone",
-                                key_codet_solutions, false, true},
+                                key_codet_solutions, false, true,
+                                SELECT_LOOKS_AT_RUNS},
     [SELECT_CODET_TESTS] = {"codet-tests", "the same: T alone", key_tests, true,
-                            true},
+                            true, SELECT_LOOKS_AT_RUNS},
     [SELECT_CWM] = {"cwm", "given tests, most frequent tests, majority, tokens",
-                    key_cwm, false, false},
+                    key_cwm, false, false, SELECT_LOOKS_AT_RUNS},
     [SELECT_PREDICT] = {"predict", "most tests that a model foresees to hold",
-                        key_predict, true, false},
+                        key_predict, true, false, SELECT_LOOKS_AT_FORESIGHT},
     [SELECT_ORACLE] = {"oracle", "a right one, where there is one", key_oracle,
-                       true, false},
+                       true, false, SELECT_LOOKS_NOT},
 };
 
 const char *selector_name(enum selector s)
@@ -251,9 +256,9 @@ enum selector selector_find(const char *name, size_t len)
     return SELECT_N;
 }
 
-bool selector_needs_predicted(enum selector s)
+enum select_looks selector_looks(enum selector s)
 {
-    return s == SELECT_PREDICT;
+    return selectors[s].looks;
 }
 
 bool selector_is_fixed(enum selector s)

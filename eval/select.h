@@ -5,7 +5,7 @@
  * A selector gives every candidate of a pool a key; the largest key wins.
  * Equal keys are a draw, and a draw is averaged, not thrown: what comes out is
  * the chance that the chosen candidate is right.  A new selector is one more
- * row of the table in select.c.
+ * row of the table in select.c, and its name in the one below.
  *
  * A key may depend on the pool (how many others wrote the same program) or
  * only on the candidate (tests passed).  The truth is looked at by `oracle`
@@ -97,8 +97,13 @@ const char *selector_name(enum selector s);
 const char *selector_summary(enum selector s); /* one line, for a table */
 /* SELECT_N when there is none of that name. */
 enum selector selector_find(const char *name, size_t len);
-/* Does it need what the input may not have? */
-bool selector_needs_predicted(enum selector s);
+/* What must be there of the tests, and is paid for. */
+enum select_looks {
+    SELECT_LOOKS_NOT, /* the tests are not needed */
+    SELECT_LOOKS_AT_RUNS,
+    SELECT_LOOKS_AT_FORESIGHT /* verdicts that a model predicts */
+};
+enum select_looks selector_looks(enum selector s);
 /* Does a candidate's key depend on itself alone? */
 bool selector_is_fixed(enum selector s);
 

@@ -123,8 +123,10 @@ static const struct opt options[] = {
      .offset = FIELD(selectors),
      .value = "NAME,...",
      .fallback = "random,majority,tests,codet,cwm,oracle",
-     .help = "what chooses: random, majority, majority-output, tests, codet, "
-             "codet-product, codet-solutions, codet-tests, cwm, oracle"},
+     .help =
+         "what chooses: random, majority, majority-output, tests, codet, "
+         "codet-product, codet-solutions, codet-tests, cwm, predict (a model "
+         "is asked), oracle"},
     {.name = "filter",
      .type = OPT_FLAG,
      .offset = FIELD(filter),

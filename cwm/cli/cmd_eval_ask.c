@@ -52,7 +52,10 @@ static enum cwm_rc open_own(void *ctx, const char *folder,
                             struct decoder **ret_decoder, struct cwm_err *err)
 {
     struct eval_asker *a = ctx;
-    enum cwm_rc rc = engine_load(folder, &a->f->engine, sizes, &a->engine, err);
+    enum cwm_rc rc =
+        a->engine.d /* from an earlier question */
+            ? CWM_OK
+            : engine_load(folder, &a->f->engine, sizes, &a->engine, err);
 
     *ret_decoder = a->engine.d;
     return rc;

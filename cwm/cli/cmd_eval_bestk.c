@@ -28,6 +28,8 @@ struct work {
     struct execute_counts counts;
     struct bestk_options options;
     struct bestk_result result;
+    bool needs_foresight;
+    struct foreseen foreseen;
     size_t ks[EVAL_MAX_KS]; /* asked for, rising */
     size_t n_ks;
 };
@@ -35,6 +37,7 @@ struct work {
 static void release(struct work *w)
 {
     bestk_result_release(&w->result);
+    foreseen_release(&w->foreseen);
     matrix_release(&w->matrix);
     bestk_set_release(&w->set);
     generated_set_release(&w->tests);
@@ -62,8 +65,9 @@ static int no_such_selector(const char *word)
 }
 
 /* -1 to go on, else an exit code. */
-static int parse_selectors(const char *text, struct curves_options *o)
+static int parse_selectors(const char *text, struct work *w)
 {
+    struct curves_options *o = &w->options.curves;
     bool is_in[SELECT_N] = {false};
 
     for (;;) {
@@ -75,11 +79,7 @@ static int parse_selectors(const char *text, struct curves_options *o)
             snprintf(word, sizeof word, "%.*s", (int)len, text);
             return no_such_selector(word);
         }
-        if (selector_needs_predicted(s)) {
-            return cli_usage("eval bestk",
-                             "the selector 'predict' needs a model's "
-                             "predictions, which nothing here gives");
-        }
+        w->needs_foresight |= selector_looks(s) == SELECT_LOOKS_AT_FORESIGHT;
         if (!is_in[s]) {
             o->selectors[o->n_selectors++] = s;
             is_in[s] = true;
@@ -152,6 +152,22 @@ static void choose_ks(struct work *w)
 
 /* ---- the work ---- */
 
+/* What can be told before anything is run. */
+static int check_foresight(const struct eval_fields *f)
+{
+    if (!eval_has_model(f)) {
+        return cli_usage("eval bestk",
+                         "the selector 'predict' asks a model: --model-dir "
+                         "DIR, or --endpoint URL, is missing");
+    }
+    if (f->chat) {
+        return cli_usage("eval bestk",
+                         "the selector 'predict' asks for traces, which a "
+                         "chat does not write\nleave --chat out");
+    }
+    return -1;
+}
+
 static int open_all(struct work *w)
 {
     const struct eval_fields *f = w->f;
@@ -161,7 +177,10 @@ static int open_all(struct work *w)
     if (!f->tests) {
         return cli_usage("eval bestk", "--tests FILE is missing");
     }
-    code = parse_selectors(f->selectors, &w->options.curves);
+    code = parse_selectors(f->selectors, w);
+    if (code < 0 && w->needs_foresight) {
+        code = check_foresight(f);
+    }
     if (code < 0) {
         code = parse_ks(w);
     }
@@ -186,20 +205,43 @@ static int open_all(struct work *w)
     return -1;
 }
 
-static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
-                                 struct progress *progress, struct cwm_err *err)
+/* A model says which tests hold; -1 to go on, else an exit code. */
+static int foresee(struct work *w)
+{
+    struct eval_asker asker = {.f = w->f};
+    struct cwm_err err = {0};
+    enum cwm_rc rc;
+    int code = eval_asker_init(w->f, "bestk", &asker);
+
+    if (code >= 0) {
+        return code;
+    }
+    rc = foresee_all(&w->judged.problems, &w->set.all, w->set.n_real, &w->tests,
+                     &w->matrix, &asker.settings, &w->foreseen, &err);
+    eval_asker_release(&asker);
+    w->options.foreseen = &w->foreseen;
+    return rc == CWM_OK ? -1 : eval_fail("bestk", &err);
+}
+
+static int run_and_score(struct work *w, struct execute_options *how,
+                         struct progress *progress)
 {
     const struct eval_fields *f = w->f;
+    struct cwm_err err = {0};
     enum cwm_rc rc = execute_all(&w->judged.problems, &w->set.all, &w->tests,
-                                 how, &w->matrix, &w->counts, err);
+                                 how, &w->matrix, &w->counts, &err);
+    int code = -1;
 
     if (rc == CWM_OK) {
         rc = steady_mark(&w->judged.problems, &w->set.all, w->set.n_real,
-                         &w->tests, how, &w->matrix, &w->counts, err);
+                         &w->tests, how, &w->matrix, &w->counts, &err);
     }
     progress_clear(progress);
-    if (rc != CWM_OK) {
-        return rc;
+    if (rc == CWM_OK && w->needs_foresight) {
+        code = foresee(w);
+    }
+    if (rc != CWM_OK || code >= 0) {
+        return rc != CWM_OK ? eval_fail("bestk", &err) : code;
     }
     choose_ks(w);
     w->options.filter = f->filter;
@@ -210,8 +252,9 @@ static enum cwm_rc run_and_score(struct work *w, struct execute_options *how,
     w->options.curves.cancel = how->cancel;
     w->options.curves.bootstrap = (struct passk_bootstrap){
         .n_draws = f->draws, .seed = f->seed, .confidence = CONFIDENCE};
-    return bestk_score(&w->judged.problems, &w->set, &w->tests, &w->matrix,
-                       &w->options, &w->result, err);
+    rc = bestk_score(&w->judged.problems, &w->set, &w->tests, &w->matrix,
+                     &w->options, &w->result, &err);
+    return rc == CWM_OK ? -1 : eval_fail("bestk", &err);
 }
 
 /* ---- what is printed ---- */
@@ -226,12 +269,23 @@ static void put_json(const struct work *w, const struct report *report,
     cwm_buf_addf(out,
                  ", \"wrong_id_tests\": %llu, \"bad_test_lines\": %llu, "
                  "\"programs_run\": %llu, \"run_again\": %llu, "
-                 "\"cpu_seconds\": %.3f, \"python\": \"%s\"}\n",
+                 "\"cpu_seconds\": %.3f, \"python\": \"%s\"",
                  (unsigned long long)w->tests.n_wrong_id,
                  (unsigned long long)w->tests.n_bad_lines,
                  (unsigned long long)w->counts.n_run,
                  (unsigned long long)w->counts.n_again,
                  (double)w->counts.cpu_us / 1e6, w->counts.python);
+    if (w->judged.was_asked) {
+        eval_put_asked(out, &w->judged.asked);
+    }
+    if (w->needs_foresight) {
+        cwm_buf_addf(out,
+                     ", \"foresight_tries\": %llu, "
+                     "\"foresight_from_store\": %llu",
+                     (unsigned long long)w->foreseen.asked.n_tries,
+                     (unsigned long long)w->foreseen.asked.n_from_store);
+    }
+    cwm_buf_adds(out, "}\n");
 }
 
 static enum cwm_rc write_page(const struct report *report, const char *path,
@@ -252,11 +306,17 @@ static enum cwm_rc write_page(const struct report *report, const char *path,
 
 static int print(const struct work *w)
 {
-    const char *slash = strrchr(w->f->samples, '/');
+    const char *title = w->f->samples     ? w->f->samples
+                        : w->f->model_dir ? w->f->model_dir
+                        : w->f->endpoint  ? w->f->model
+                                          : "canonical solutions";
+    const char *slash = strrchr(title, '/');
     struct report report = {.result = &w->result,
-                            .title = slash ? slash + 1 : w->f->samples,
+                            .title = slash && slash[1] ? slash + 1 : title,
                             .ks = w->ks,
-                            .n_ks = w->n_ks};
+                            .n_ks = w->n_ks,
+                            .foreseen =
+                                w->needs_foresight ? &w->foreseen : NULL};
     struct cwm_err err = {0};
     struct cwm_buf out;
     int code;
@@ -280,7 +340,6 @@ int eval_bestk(const struct eval_fields *f)
     struct work w = {.f = f, .judged = {.f = f, .verb = "bestk"}};
     struct execute_options how;
     struct progress progress;
-    struct cwm_err err = {0};
     int code;
 
     progress_init(&progress);
@@ -289,9 +348,10 @@ int eval_bestk(const struct eval_fields *f)
         code = open_all(&w);
     }
     if (code < 0) {
-        code = run_and_score(&w, &how, &progress, &err) == CWM_OK
-                   ? print(&w)
-                   : eval_fail("bestk", &err);
+        code = run_and_score(&w, &how, &progress);
+    }
+    if (code < 0) {
+        code = print(&w);
     }
     release(&w);
     return code;

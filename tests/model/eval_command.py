@@ -109,6 +109,34 @@ class Test:
             self.same(f"{words}: no answers again", again["no_answer"],
                       first["no_answer"])
 
+    def foresees(self):
+        """bestk's candidates and the tests' outcomes, both from the model."""
+        (self.folder / "tests.jsonl").write_text(lines(
+            [{"task_id": "T/0", "test": f"assert double({i}) == {2 * i}"}
+             for i in range(3)]))
+        (self.folder / "samples.jsonl").write_text(lines(
+            [{"task_id": "T/0", "completion": "    return x + x\n"},
+             {"task_id": "T/0", "completion": "    return x * x\n"}]))
+        words = ("bestk", "tasks", "--tests", "tests.jsonl", "--selectors",
+                 "random,predict", "--answers", "f.db", "--k", "1")
+        files = (*words, "--samples", "samples.jsonl")
+        first, again = self.ask(*files), self.ask(*files)
+        got = first["foreseen"]
+        self.same("outcomes foreseen", got["n"], 6)
+        self.same("outcomes told", got["nothing"] + sum(
+            got[k] for k in got if k.startswith(("holds_", "fails_"))), 6)
+        self.same("tokens of foresight", got["tokens"] > 0, True)
+        self.same("CPU time of foresight", got["cpu_seconds"] > 0, True)
+        self.same("foreseen again", again["foreseen"], got)
+        self.same("foreseen anew", (first["foresight_tries"],
+                                    again["foresight_tries"],
+                                    again["foresight_from_store"]), (6, 0, 6))
+        cost = first["selectors"]["predict"]["cost@1"]
+        self.same("what it costs", abs(cost["cpu_seconds"] -
+                                       got["cpu_seconds"] / 4) < 1e-3, True)
+        self.same("candidates of the model", self.ask(
+            *words, "--n", "3")["candidates"], 6)
+
     def depends_on_nothing_else(self):
         words = ("cruxeval", "crux", "--mode", "output", "--style", "trace",
                  "--n", "4", "--temperature", "1", "--top-p", "1")
@@ -222,6 +250,7 @@ def main():
             db.execute("CREATE TABLE t (x)")
         test = Test(options.cwm, folder)
         test.counts_all()
+        test.foresees()
         test.depends_on_nothing_else()
         test.other_weights_are_another_model()
         test.goes_on_after_a_kill()

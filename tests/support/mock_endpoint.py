@@ -63,6 +63,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             prompt = asked["messages"][-1]["content"]
         else:
             prompt = asked["prompt"]
+        if "def main():  # << START_OF_TRACE\n    assert " in prompt:
+            self.way_foresee(asked, prompt)
+            return
         if "[FUNCTION]" in prompt or "<|call_sep|>" in prompt:
             self.way_crux(asked, prompt)
             return
@@ -94,6 +97,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if "chatty" in code:
                 said = "Sure:\n```python\n" + said + "\n```\nis it."
             self.reply(200, self.answer(asked, said + "\n[END]\n"))
+
+    def way_foresee(self, asked, prompt):
+        """The trace of a test of our own: from running it; some lie."""
+        program = prompt.partition("<|trace_context_start|>")[2]
+        program = program.partition("<|frame_sep|><|call_sep|>")[0]
+        line = program.rpartition("def main():")[2].partition("\n")[2]
+        line = "<|action_sep|>" + line.rstrip("\n") + "\n"
+        names = {}
+        try:
+            exec(program, names)
+            names["main"]()
+            holds = True
+        except Exception:
+            holds = False
+        text = "<|line_sep|>{}" + line + "<|frame_sep|>"
+        if holds == ("# liar" in program):
+            text += ("<|exception_sep|>" + line + "<|arg_sep|>\"(<class "
+                     "'AssertionError'>, AssertionError(), <traceback "
+                     "object>)\"<|frame_sep|>")
+        text += "<|return_sep|>" + line + "<|arg_sep|>\"None\"<|frame_sep|>"
+        if "# cut" in program:
+            text = text[:len(text) // 2]
+        body = self.answer(asked, text)
+        if "# cut" in program:
+            body = body.replace('"stop"', '"length"')
+        self.reply(200, body)
 
     def way_ok(self, asked, text):
         self.reply(200, self.answer(asked, text))

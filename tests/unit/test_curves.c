@@ -33,6 +33,8 @@ static int make_tasks(void **state)
         tasks[i].sample_tokens = 100;
         tasks[i].tests_tokens = 1000;
         tasks[i].sample_cpu_s = 0.5;
+        tasks[i].foresight_tokens = 300;
+        tasks[i].foresight_cpu_s = 2;
     }
     return 0;
 }
@@ -166,16 +168,20 @@ static void curves__tell_what_it_costs(void **state)
     struct curves c;
     const struct curves_cost *of_random;
     const struct curves_cost *of_codet;
+    const struct curves_cost *of_predict;
 
     (void)state;
     assert_int_equal(curves_make(tasks, N, &o, &c, NULL), CWM_OK);
     of_random = c.cost + SELECT_RANDOM * o.n_ks;
     of_codet = c.cost + SELECT_CODET * o.n_ks;
+    of_predict = c.cost + SELECT_PREDICT * o.n_ks;
     assert_near("tokens of one", of_random[0].tokens, 100, 1e-9);
     assert_near("no run", of_random[2].cpu_s, 0, 0);
     assert_near("tokens of ten", of_codet[2].tokens, 2000, 1e-9);
     assert_near("runs of ten", of_codet[2].cpu_s, 5, 1e-9);
     assert_near("time", of_codet[2].time_to_solution_s, 25, 1e-9);
+    assert_near("tokens foreseen", of_predict[2].tokens, 5000, 1e-9);
+    assert_near("foreseeing ten", of_predict[2].cpu_s, 20, 1e-9);
     assert_near("of all there are", of_codet[4].tokens, 6000, 1e-9);
     curves_release(&c);
 }
