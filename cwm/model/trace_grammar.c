@@ -41,19 +41,13 @@ static size_t indent_of(const char *line, size_t len)
     return i;
 }
 
-/*
- * May the line make something whose frames come and go unseen: a generator or
- * a coroutine that is closed or thrown into, or a program's own hand in
- * tracing?  A `for` that is not a statement's is a comprehension's or a
- * generator's.  Said too often it only makes the grammar looser.
- */
+/* Does the line name what a program meddles with its own tracing by?  Said too
+ * often it only makes the grammar looser. */
 static bool is_loose_line(const char *line, size_t len)
 {
-    static const char *const words[] = {"yield",    "await",      "async",
-                                        "settrace", "setprofile", "monitoring",
+    static const char *const words[] = {"settrace", "setprofile", "monitoring",
                                         "greenlet"};
     size_t start = indent_of(line, len);
-    size_t at;
     size_t i;
 
     if (start < len && line[start] == '#') {
@@ -64,14 +58,7 @@ static bool is_loose_line(const char *line, size_t len)
             return true;
         }
     }
-    while (len > start && (line[len - 1] == ' ' || line[len - 1] == '\t')) {
-        len--;
-    }
-    at = find_word(line, len, "for");
-    if (at == start && len > 0 && line[len - 1] == ':') {
-        at = start + 1 + find_word(line + start + 1, len - start - 1, "for");
-    }
-    return at < len;
+    return false;
 }
 
 /* May a scope without a definition begin on the line: a lambda's, a
@@ -337,6 +324,9 @@ enum cwm_rc trace_grammar_new(const struct trace_vocab *v,
     g->is_loose = is_loose_program(s);
     g->is_script = entry < 0;
     rc = find_ranges(g, s, err);
+    if (rc == CWM_OK && !g->is_loose) {
+        rc = source_flow_new(s, &g->flow, err);
+    }
     if (rc == CWM_OK) {
         rc = read_lines(g, s, entry, err);
     }
@@ -354,6 +344,7 @@ void trace_grammar_free(struct trace_grammar *g)
         cwm_free(g->texts);
         cwm_free(g->numbers);
         cwm_free(g->ranges);
+        source_flow_free(g->flow);
         token_ids_release(&g->tokens);
         cwm_free(g);
     }

@@ -7,13 +7,14 @@
  * - the order of the parts of a frame, and that the first frame is a `call` of
  *   the entry;
  * - the JSON of locals and values, byte for byte as the renderers write it;
- * - SOURCE: a line of the program that can stand there.  A `call` is on a line
- *   that can begin a scope, any other event in the scope it belongs to.
+ * - SOURCE: a line of the program that can follow.  A `call` is on a line that
+ *   can begin a scope or where one can be resumed, any other event where the
+ *   activation it belongs to can be next (tracer/source_flow.h).
  *
- * No true trace is refused.  Where a scope can be left or resumed without a
- * frame that says so (generators that are closed, coroutines, programs that
- * meddle with tracing), any line of the scopes called so far will do.  What is
- * in a string is not looked at, nor are names.
+ * No true trace is refused.  A program that may meddle with its own tracing has
+ * activations that come and go without a frame that says so: there any line of
+ * the scopes called so far will do.  What is in a string is not looked at, nor
+ * are names.
  *
  * Lines as tokens: a text can be written by many sequences of tokens, and a
  * model has seen one of them, the tokenizer's own.  The grammar allows of a
@@ -67,6 +68,10 @@ enum cwm_rc trace_state_step(struct trace_state *st, uint32_t id,
 
 /* The only token that may come, where there is one. */
 bool trace_state_forced(struct trace_state *st, uint32_t *ret_id);
+
+/* Texts of lines that the SOURCE at hand may still be; 0 elsewhere.  For tests
+ * and figures. */
+size_t trace_state_n_lines(const struct trace_state *st);
 
 /* The words that may come (sample.h); borrowed until the state's next call.
  * None behind <|end_of_text|>. */

@@ -4,6 +4,7 @@
 #define CWM_MODEL_TRACE_GRAMMAR_INTERNAL_H
 
 #include "cwm/model/trace_grammar.h"
+#include "tracer/source_flow.h"
 
 /* The lines first..last of the program, 1-based; of a scope. */
 struct line_range {
@@ -30,10 +31,17 @@ struct trace_grammar {
     struct line_range *ranges; /* owned; [n_lines + 1]: of the definition that
                                   the line is in, the innermost */
     uint32_t n_lines;
-    /* Scopes may be left and resumed unseen: there is no stack to rely on. */
+    struct source_flow *flow; /* owned; NULL where it is loose */
+    /* Scopes may be left and resumed unseen: there is no stack to rely on, and
+     * any line of the scopes called so far will do. */
     bool is_loose;
     bool is_script;
 };
+
+/* Is one of the text's lines in the range? */
+bool trace_grammar__has_line(const struct trace_grammar *g,
+                             const struct line_text *text,
+                             const struct line_range *r);
 
 /* Can an event of a scope that was called on the line `scope` be on `text`? */
 bool trace_grammar__is_within(const struct trace_grammar *g,

@@ -7,9 +7,9 @@ const struct trace_vocab *trace_grammar_vocab(const struct trace_grammar *g)
     return g->v;
 }
 
-/* Is one of the text's lines in the range? */
-static bool has_line(const struct trace_grammar *g,
-                     const struct line_text *text, const struct line_range *r)
+bool trace_grammar__has_line(const struct trace_grammar *g,
+                             const struct line_text *text,
+                             const struct line_range *r)
 {
     const uint32_t *numbers = g->numbers + text->number_at;
     size_t low = 0;
@@ -35,7 +35,7 @@ bool trace_grammar__is_within(const struct trace_grammar *g,
     uint32_t i;
 
     for (i = 0; i < scope->n_numbers; i++) {
-        if (has_line(g, text, &g->ranges[numbers[i]])) {
+        if (trace_grammar__has_line(g, text, &g->ranges[numbers[i]])) {
             return true;
         }
     }

@@ -20,9 +20,6 @@ enum phase {
     AT_NOTHING
 };
 
-/* In the stack of scopes, for a text of lines: the whole program. */
-#define WHOLE_PROGRAM UINT32_MAX
-
 struct trace_state {
     const struct trace_grammar *g; /* borrowed */
     enum phase phase;
@@ -31,10 +28,16 @@ struct trace_state {
     trace_json json;
     /* SOURCE: texts [low,high) begin with the `depth` tokens so far. */
     uint32_t low, high, depth;
-    uint32_t *stack; /* owned; by depth, the text that the call was on */
-    size_t n_stack;
-    size_t max_stack;
-    bool *within;   /* owned; [n_texts]: in a scope called so far */
+    bool *allowed; /* owned; [n_texts]: the frame at hand may be on them */
+    bool *lines;   /* owned; [n_lines + 1]: scratch */
+    bool *within;  /* owned; [n_texts], of loose programs: in a scope called
+                      so far */
+    /* Of others: where activations may be, and may be next. */
+    struct flow_places next;
+    struct flow_place *places; /* owned; one activation's behind the other's */
+    size_t n_places, max_places;
+    size_t *stack; /* owned; where each activation's places begin */
+    size_t n_stack, max_stack;
     uint64_t *mask; /* owned */
 };
 
@@ -46,11 +49,13 @@ enum cwm_rc trace_state_new(const struct trace_grammar *g,
     if (st) {
         st->g = g;
         st->is_first = true;
+        st->allowed = cwm_calloc((size_t)g->n_texts + 1, sizeof *st->allowed);
+        st->lines = cwm_calloc((size_t)g->n_lines + 1, sizeof *st->lines);
         st->within = cwm_calloc((size_t)g->n_texts + 1, sizeof *st->within);
         st->mask = cwm_calloc(sample_mask_n(trace_vocab_n_words(g->v)),
                               sizeof *st->mask);
     }
-    if (!st || !st->within || !st->mask) {
+    if (!st || !st->allowed || !st->lines || !st->within || !st->mask) {
         trace_state_free(st);
         return CWM_FAIL(err, CWM_NOMEM, "could not hold a trace's state");
     }
@@ -61,7 +66,11 @@ enum cwm_rc trace_state_new(const struct trace_grammar *g,
 void trace_state_free(struct trace_state *st)
 {
     if (st) {
+        flow_places_release(&st->next);
+        cwm_free(st->places);
         cwm_free(st->stack);
+        cwm_free(st->allowed);
+        cwm_free(st->lines);
         cwm_free(st->within);
         cwm_free(st->mask);
         cwm_free(st);
@@ -70,25 +79,78 @@ void trace_state_free(struct trace_state *st)
 
 /* ---- SOURCE -------------------------------------------------------------- */
 
+/* Where the frame at hand may be, of programs that are not loose. */
+static enum cwm_rc find_next(struct trace_state *st, struct cwm_err *err)
+{
+    static const enum flow_event events[TRACE_N_TOKENS] = {
+        [TRACE_TOKEN_LINE] = FLOW_LINE,
+        [TRACE_TOKEN_RETURN] = FLOW_RETURN,
+        [TRACE_TOKEN_EXCEPTION] = FLOW_EXCEPTION};
+    const struct source_flow *flow = st->g->flow;
+    struct flow_places now = {.n = 0};
+
+    if (st->event == TRACE_TOKEN_CALL) {
+        return st->is_first && st->g->is_script
+                   ? source_flow_script(flow, &st->next, err)
+                   : source_flow_calls(flow, &st->next, err);
+    }
+    now.at = st->places + st->stack[st->n_stack - 1];
+    now.n = st->n_places - st->stack[st->n_stack - 1];
+    return source_flow_next(flow, &now, events[st->event], &st->next, err);
+}
+
+/* Has the text a line that is marked? */
+static bool is_marked(const struct trace_state *st,
+                      const struct line_text *text)
+{
+    uint32_t i = 0;
+
+    while (i < text->n_numbers &&
+           !st->lines[st->g->numbers[text->number_at + i]]) {
+        i++;
+    }
+    return i < text->n_numbers;
+}
+
+/* Before SOURCE: which texts may come? */
+static enum cwm_rc find_allowed(struct trace_state *st, struct cwm_err *err)
+{
+    const struct trace_grammar *g = st->g;
+    enum cwm_rc rc;
+    uint32_t line;
+    size_t i;
+
+    for (i = 0; g->is_loose && i < g->n_texts; i++) {
+        st->allowed[i] = st->is_first ? g->texts[i].begins_entry
+                         : st->event == TRACE_TOKEN_CALL
+                             ? g->texts[i].begins_scope
+                             : st->within[i];
+    }
+    if (g->is_loose) {
+        return CWM_OK;
+    }
+    rc = find_next(st, err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
+    memset(st->lines, 0, ((size_t)g->n_lines + 1) * sizeof *st->lines);
+    for (i = 0; i < st->next.n; i++) {
+        for (line = st->next.at[i].first;
+             line <= st->next.at[i].last && line <= g->n_lines; line++) {
+            st->lines[line] = true;
+        }
+    }
+    for (i = 0; i < g->n_texts; i++) {
+        st->allowed[i] = is_marked(st, &g->texts[i]) &&
+                         (!st->is_first || g->texts[i].begins_entry);
+    }
+    return CWM_OK;
+}
+
 /* May the frame at hand be on this text? */
 static bool may_be_on(const struct trace_state *st, uint32_t number)
 {
-    const struct trace_grammar *g = st->g;
-    const struct line_text *text = &g->texts[number];
-    uint32_t scope;
-
-    if (st->is_first) {
-        return text->begins_entry;
-    }
-    if (st->event == TRACE_TOKEN_CALL) {
-        return text->begins_scope;
-    }
-    if (g->is_loose) {
-        return st->within[number];
-    }
-    scope = st->stack[st->n_stack - 1];
-    return scope == WHOLE_PROGRAM ||
-           trace_grammar__is_within(g, &g->texts[scope], text);
+    return st->allowed[number];
 }
 
 static uint32_t next_token(const struct trace_state *st, uint32_t number)
@@ -122,53 +184,118 @@ static bool narrow(struct trace_state *st, uint32_t id)
     return true;
 }
 
-/* A scope is entered by the call on `text`. */
-static enum cwm_rc enter(struct trace_state *st, uint32_t text,
-                         struct cwm_err *err)
+static enum cwm_rc have_room(void **items, size_t n, size_t *max, size_t size,
+                             struct cwm_err *err)
 {
-    const struct trace_grammar *g = st->g;
-    uint32_t scope = st->is_first && g->is_script ? WHOLE_PROGRAM : text;
-    uint32_t i;
+    size_t more = *max ? 2 * *max : 64;
+    void *grown;
 
-    if (g->is_loose) {
-        for (i = 0; i < g->n_texts; i++) {
-            st->within[i] =
-                st->within[i] || scope == WHOLE_PROGRAM ||
-                trace_grammar__is_within(g, &g->texts[text], &g->texts[i]);
-        }
+    if (n < *max) {
         return CWM_OK;
     }
-    if (st->n_stack == st->max_stack) {
-        size_t max = st->max_stack ? 2 * st->max_stack : 64;
-        uint32_t *stack = cwm_realloc(st->stack, max, sizeof *stack);
-
-        if (!stack) {
-            return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu scopes", max);
-        }
-        st->stack = stack;
-        st->max_stack = max;
+    grown = cwm_realloc(*items, more, size);
+    if (!grown) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu scopes", more);
     }
-    st->stack[st->n_stack++] = scope;
+    *items = grown;
+    *max = more;
     return CWM_OK;
+}
+
+static enum cwm_rc add_place(struct trace_state *st,
+                             const struct flow_place *place,
+                             struct cwm_err *err)
+{
+    void *places = st->places;
+    enum cwm_rc rc = have_room(&places, st->n_places, &st->max_places,
+                               sizeof *st->places, err);
+
+    st->places = places;
+    if (rc == CWM_OK) {
+        st->places[st->n_places++] = *place;
+    }
+    return rc;
+}
+
+/* The frame is on the text: its activation, or a new one, is there. */
+static enum cwm_rc move(struct trace_state *st, uint32_t text,
+                        struct cwm_err *err)
+{
+    const struct trace_grammar *g = st->g;
+    size_t before = st->n_places;
+    size_t n_stack = st->n_stack;
+    void *stack = st->stack;
+    enum cwm_rc rc = CWM_OK;
+    size_t begin;
+    size_t i;
+
+    if (st->event == TRACE_TOKEN_RETURN) {
+        return CWM_OK; /* end_frame() lets it go */
+    }
+    if (st->event == TRACE_TOKEN_CALL) {
+        rc = have_room(&stack, n_stack, &st->max_stack, sizeof *st->stack, err);
+        st->stack = stack;
+        n_stack++;
+        begin = before;
+    } else {
+        begin = st->stack[n_stack - 1];
+    }
+    for (i = 0; i < st->next.n && rc == CWM_OK; i++) {
+        const struct flow_place *p = &st->next.at[i];
+        const struct line_range range = {p->first, p->last};
+
+        if (trace_grammar__has_line(g, &g->texts[text], &range)) {
+            rc = add_place(st, p, err);
+        }
+    }
+    if (rc != CWM_OK) {
+        st->n_places = before;
+        return rc;
+    }
+    memmove(st->places + begin, st->places + before,
+            (st->n_places - before) * sizeof *st->places);
+    st->n_places -= before - begin;
+    st->n_stack = n_stack;
+    st->stack[n_stack - 1] = begin;
+    return CWM_OK;
+}
+
+/* The same of a loose program: a scope is entered by the call on `text`. */
+static void enter(struct trace_state *st, uint32_t text)
+{
+    const struct trace_grammar *g = st->g;
+    bool is_script = st->is_first && g->is_script;
+    uint32_t i;
+
+    for (i = 0; st->event == TRACE_TOKEN_CALL && i < g->n_texts; i++) {
+        st->within[i] =
+            st->within[i] || is_script ||
+            trace_grammar__is_within(g, &g->texts[text], &g->texts[i]);
+    }
 }
 
 /* By a token of SOURCE; where the line is whole, on to what is behind it. */
 static enum cwm_rc step_source(struct trace_state *st, uint32_t id,
                                bool *ret_allowed, struct cwm_err *err)
 {
-    struct trace_state before = *st;
+    const struct trace_state before = *st;
     enum cwm_rc rc = CWM_OK;
 
     *ret_allowed = narrow(st, id);
     if (!*ret_allowed || st->depth < st->g->texts[st->low].n_tokens) {
         return CWM_OK;
     }
-    if (st->event == TRACE_TOKEN_CALL) {
-        rc = enter(st, st->low, err);
-        if (rc != CWM_OK) {
-            *st = before;
-            return rc;
-        }
+    if (st->g->is_loose) {
+        enter(st, st->low);
+    } else {
+        rc = move(st, st->low, err);
+    }
+    if (rc != CWM_OK) {
+        st->low = before.low;
+        st->high = before.high;
+        st->depth = before.depth;
+        *ret_allowed = false;
+        return rc;
     }
     st->is_first = false;
     st->phase = st->event == TRACE_TOKEN_CALL || st->event == TRACE_TOKEN_LINE
@@ -222,7 +349,7 @@ static void end_frame(struct trace_state *st)
 {
     st->phase = AT_EVENT;
     if (st->event == TRACE_TOKEN_RETURN && !st->g->is_loose) {
-        st->n_stack--;
+        st->n_places = st->stack[--st->n_stack];
         st->phase = st->n_stack > 0 ? AT_EVENT : AT_LAST;
     }
 }
@@ -279,6 +406,13 @@ enum cwm_rc trace_state_step(struct trace_state *st, uint32_t id,
 
     *ret_allowed = false;
     if (only != TRACE_N_TOKENS) {
+        if (token == TRACE_TOKEN_ACTION && token == only) {
+            enum cwm_rc rc = find_allowed(st, err);
+
+            if (rc != CWM_OK) {
+                return rc;
+            }
+        }
         *ret_allowed = token == only;
         if (token == only) {
             step_only(st, token);
@@ -325,6 +459,17 @@ bool trace_state_forced(struct trace_state *st, uint32_t *ret_id)
         }
     }
     return is_found;
+}
+
+size_t trace_state_n_lines(const struct trace_state *st)
+{
+    size_t n = 0;
+    uint32_t i;
+
+    for (i = st->low; st->phase == IN_SOURCE && i < st->high; i++) {
+        n += may_be_on(st, i);
+    }
+    return n;
 }
 
 static void allow(struct trace_state *st, uint32_t id)

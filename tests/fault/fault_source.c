@@ -14,6 +14,7 @@
 
 #include "tests/fault/fault.h"
 #include "tracer/source.h"
+#include "tracer/source_flow.h"
 
 /* Definitions, markers, guards, a codec, more than one growth of each. */
 static const char program[] =
@@ -70,9 +71,40 @@ static enum cwm_rc use_wrapped(void *ctx, struct cwm_err *err)
     return rc;
 }
 
+static enum cwm_rc use_flow(void *ctx, struct cwm_err *err)
+{
+    static const char text[] = "def f(a):\n try:\n  return a\n finally:\n  "
+                               "b = [i for i in a]\n";
+    struct flow_places at = {.n = 0};
+    struct flow_places next = {.n = 0};
+    struct source_flow *f = NULL; /* owned */
+    struct source *s = NULL;      /* owned */
+    enum cwm_rc rc = source_new_text(text, sizeof text - 1, "prog.py", &s, err);
+
+    (void)ctx;
+    if (rc == CWM_OK) {
+        rc = source_flow_new(s, &f, err);
+    }
+    if (rc == CWM_OK) {
+        rc = source_flow_calls(f, &at, err);
+    }
+    if (rc == CWM_OK) {
+        rc = source_flow_next(f, &at, FLOW_LINE, &next, err);
+    }
+    if (rc == CWM_OK) {
+        rc = flow_places_copy(&next, &at, err);
+    }
+    flow_places_release(&at);
+    flow_places_release(&next);
+    source_flow_free(f);
+    source_free(s);
+    return rc;
+}
+
 static void source__fails_cleanly_without_memory(void **state)
 {
     (void)state;
+    fault_each_allocation("a program's flow", use_flow, NULL);
     fault_each_allocation("a program", use_program, NULL);
     fault_each_allocation("a wrapped program", use_wrapped, NULL);
 }

@@ -6,7 +6,8 @@
  * with "context" and "text" (golden traces).  Each is cut into tokens and goes
  * through the grammar: no token may be refused, the mask has to hold it, and
  * what is forced has to be what comes.  Exits 77 where the tokenizer or all of
- * the traces are missing.  Tells how many tokens were forced.
+ * the traces are missing.  Tells how many tokens were forced, and on how many
+ * lines a line, return or exception might have been, of how many of its scope.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,10 @@ struct counts {
     size_t n_tokens;
     size_t n_forced;
     size_t n_refused;
-    size_t n_unread; /* lines with texts that jansson does not take */
+    size_t n_sources;  /* but for calls */
+    size_t n_lines;    /* that they might have been on */
+    size_t n_in_scope; /* texts of lines of the scope that they are in */
+    size_t n_unread;   /* lines with texts that jansson does not take */
 };
 
 struct check {
@@ -115,6 +119,9 @@ static void add_frame(struct check *c, const json_t *frame)
                 event_of(json_string_value(json_object_get(frame, "event"))));
     if (json_is_object(locals)) {
         add_json(c, locals);
+    } else if (json_is_string(locals)) { /* of an export: as it is written */
+        add_text(c, json_string_value(locals), json_string_length(locals),
+                 false);
     }
     add_special(c, TRACE_TOKEN_ACTION);
     add_text(c, json_string_value(source), json_string_length(source), false);
@@ -160,15 +167,69 @@ static void show(const struct check *c, const json_t *record, size_t at,
     cwm_buf_release(&token);
 }
 
+/* Lines, but for blank ones, of the function or class that the line with this
+ * text is in; 0: there is no such line. */
+static size_t lines_in_scope(const struct source *s, const char *text,
+                             size_t text_len)
+{
+    uint32_t line = 1;
+    size_t n_defs;
+    const struct source_def *defs = source_defs(s, &n_defs);
+    uint32_t last = source_n_lines(s);
+    size_t n = 0;
+    size_t len;
+    int def;
+
+    while (line <= last &&
+           (strncmp(source_line(s, line, &len), text, text_len) != 0 ||
+            len != text_len)) {
+        line++;
+    }
+    if (line > last) {
+        return 0;
+    }
+    def = source_def_at(s, line);
+    last = def < 0 ? last : defs[def].last_line;
+    for (line = def < 0 ? 1 : defs[def].first_line; line <= last; line++) {
+        text = source_line(s, line, &len);
+        n += strspn(text, " \t") < len;
+    }
+    return n;
+}
+
+/* Before the SOURCE whose first token is number `at`: how free was it? */
+static void count_lines(struct check *c, const struct trace_state *st,
+                        const struct source *s, size_t at)
+{
+    const struct tokenizer *t = trace_vocab_tokenizer(c->v);
+    struct cwm_buf text;
+    size_t n = 0;
+
+    cwm_buf_init(&text, MAX_LINE_BYTES);
+    while (at + n < c->ids.n &&
+           !(text.len > 0 && text.data[text.len - 1] == '\n')) {
+        tokenizer_decode(t, c->ids.ids + at + n++, 1, &text, NULL);
+    }
+    c->counts.n_sources++;
+    c->counts.n_lines += trace_state_n_lines(st);
+    c->counts.n_in_scope +=
+        text.len > 0 ? lines_in_scope(s, text.data, text.len - 1) : 0;
+    cwm_buf_release(&text);
+}
+
 /* NULL, or what is wrong. */
-static const char *walk(struct check *c, struct trace_state *st, size_t *ret_at)
+static const char *walk(struct check *c, struct trace_state *st,
+                        const struct source *s, size_t *ret_at)
 {
     uint32_t forced = 0;
+    enum trace_token event = TRACE_N_TOKENS;
     struct cwm_err err;
 
     for (size_t i = 0; i < c->ids.n; i++) {
         uint32_t id = c->ids.ids[i];
         bool allowed;
+
+        enum trace_token token = trace_vocab_token(c->v, id);
 
         *ret_at = i;
         if (trace_state_forced(st, &forced)) {
@@ -186,6 +247,10 @@ static const char *walk(struct check *c, struct trace_state *st, size_t *ret_at)
         if (!allowed) {
             return "it is refused";
         }
+        if (token == TRACE_TOKEN_ACTION && event != TRACE_TOKEN_CALL) {
+            count_lines(c, st, s, i + 1);
+        }
+        event = token < TRACE_N_TOKENS ? token : event;
     }
     return NULL;
 }
@@ -214,7 +279,7 @@ static void check_record(struct check *c, const json_t *record)
         stop("grammar", &err);
     }
     add_trace(c, record);
-    why = walk(c, st, &at);
+    why = walk(c, st, s, &at);
     c->counts.n_traces++;
     c->counts.n_tokens += c->ids.n;
     if (why) {
@@ -286,12 +351,15 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         is_any = check_file(&c, argv[i]) || is_any;
     }
-    printf("%zu traces, %zu tokens, %.1f %% of them forced; %zu refused; "
+    printf("%zu traces, %zu tokens, %.1f %% of them forced; %.2f lines may "
+           "follow on average, of %.2f in the scope; %zu refused; "
            "%zu lines not read\n",
            c.counts.n_traces, c.counts.n_tokens,
            c.counts.n_tokens
                ? 100.0 * (double)c.counts.n_forced / (double)c.counts.n_tokens
                : 0.0,
+           (double)c.counts.n_lines / (double)(c.counts.n_sources + 1),
+           (double)c.counts.n_in_scope / (double)(c.counts.n_sources + 1),
            c.counts.n_refused, c.counts.n_unread);
     token_ids_release(&c.ids);
     tokenizer_encoder_free(c.encoder);

@@ -185,6 +185,8 @@ enum { ENTRY_F = 1 };
 #define LINE_R                                                                 \
     "<|line_sep|>{\"n\": \"1\", \"a\": \"2\"}<|action_sep|>    return a\n"     \
     "<|frame_sep|>"
+#define LINE_LATE                                                              \
+    "<|line_sep|>{\"n\": \"..\"}<|action_sep|>    return a\n<|frame_sep|>"
 #define RETURN_F                                                               \
     "<|return_sep|><|action_sep|>    return a\n<|arg_sep|>\"2\"<|frame_sep|>"
 #define WHOLE CALL_F LINE_A CALL_G LINE_G RETURN_G LINE_R RETURN_F
@@ -227,9 +229,11 @@ static void grammar__refuses_frames_out_of_order(void **state)
         {"<|call_sep|>{}", "<|action_sep|>"},
         {CALL_F "<|return_sep|>", "<|action_sep|>"},
         {CALL_F "<|line_sep|>{}<|action_sep|>", ""},
-        {CALL_F "<|line_sep|>{}<|action_sep|>    return a\n", "<|frame_sep|>"},
-        {CALL_F "<|return_sep|><|action_sep|>    return a\n", "<|arg_sep|>"},
-        {CALL_F "<|return_sep|><|action_sep|>    return a\n<|arg_sep|>\"2\"",
+        {CALL_F "<|line_sep|>{}<|action_sep|>    a = g(n)\n", "<|frame_sep|>"},
+        {CALL_F LINE_A LINE_LATE "<|return_sep|><|action_sep|>    return a\n",
+         "<|arg_sep|>"},
+        {CALL_F LINE_A LINE_LATE
+         "<|return_sep|><|action_sep|>    return a\n<|arg_sep|>\"2\"",
          "<|frame_sep|>"},
         {WHOLE, "<|end_of_text|>"}, /* the entry's scope is left */
         {WHOLE "<|end_of_text|>", ""},
@@ -264,7 +268,17 @@ static void grammar__refuses_lines_that_cannot_follow(void **state)
     expect_refused(program, ENTRY_F, CALL_F "<|line_sep|>{}<|action_sep|>",
                    "\n");
     expect_refused(program, ENTRY_F,
-                   CALL_F "<|line_sep|>{}<|action_sep|>    return ", "x");
+                   CALL_F LINE_A "<|line_sep|>{}<|action_sep|>    return ",
+                   "x");
+    /* none between is passed over, and there is no way back */
+    expect_refused(program, ENTRY_F, CALL_F "<|line_sep|>{}<|action_sep|>    ",
+                   "return");
+    expect_refused(program, ENTRY_F,
+                   CALL_F LINE_A LINE_LATE "<|line_sep|>{}<|action_sep|>    ",
+                   "a");
+    /* nor is a scope left before its end */
+    expect_refused(program, ENTRY_F,
+                   CALL_F LINE_A "<|return_sep|><|action_sep|>    ", "return");
     /* lines of the scope that was called, and of the one returned to */
     expect_refused(
         program, ENTRY_F,
@@ -273,9 +287,9 @@ static void grammar__refuses_lines_that_cannot_follow(void **state)
                    CALL_F LINE_A CALL_G LINE_G RETURN_G
                    "<|line_sep|>{}<|action_sep|>    return ",
                    "x");
-    expect_refused(program, ENTRY_F,
-                   CALL_F LINE_A CALL_G "<|return_sep|><|action_sep|>    ",
-                   "a");
+    expect_refused(
+        program, ENTRY_F,
+        CALL_F LINE_A CALL_G LINE_G "<|return_sep|><|action_sep|>    ", "a");
     expect_refused(program, ENTRY_F,
                    CALL_F LINE_A CALL_G "<|exception_sep|><|action_sep|>",
                    "# done\n");
@@ -361,48 +375,78 @@ static void grammar__holds_to_the_json_that_is_written(void **state)
     expect(program, ENTRY_F,
            WHOLE); /* tokens that go over a string's end are in it */
     expect_refused(program, ENTRY_F,
-                   CALL_F "<|return_sep|><|action_sep|>    return a\n"
-                          "<|arg_sep|>\"2",
+                   CALL_F LINE_A LINE_LATE
+                   "<|return_sep|><|action_sep|>    return a\n"
+                   "<|arg_sep|>\"2",
                    "\"}"); /* the first byte fits, the second does not */
 }
 
 static void grammar__lets_go_where_scopes_come_and_go_unseen(void **state)
 {
-    static const char generator[] = "def g():\n"
-                                    "    yield 1\n"
-                                    "def h():\n"
-                                    "    pass\n"
-                                    "def f():\n"
-                                    "    it = g()\n"
-                                    "    it.close()\n";
+    static const char meddling[] = "def g():\n"
+                                   "    return 1\n"
+                                   "def h():\n"
+                                   "    pass\n"
+                                   "def f():\n"
+                                   "    sys.settrace(None)\n"
+                                   "    g()\n";
 
     (void)state;
-    /* a generator that is closed: an exception in it without a call */
-    expect(generator, 2,
+    /* the line that the program was traced again on may be any */
+    expect(meddling, 2,
            "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|>"
-           "<|line_sep|>{}<|action_sep|>    it = g()\n<|frame_sep|>"
+           "<|line_sep|>{}<|action_sep|>    g()\n<|frame_sep|>"
            "<|call_sep|>{}<|action_sep|>def g():\n<|frame_sep|>"
-           "<|return_sep|><|action_sep|>    yield 1\n<|arg_sep|>\"1\""
-           "<|frame_sep|><|line_sep|>{}<|action_sep|>    it.close()\n"
-           "<|frame_sep|><|exception_sep|><|action_sep|>    yield 1\n"
-           "<|arg_sep|>\"\"<|frame_sep|><|return_sep|><|action_sep|>    "
-           "yield 1\n<|arg_sep|>\"None\"<|frame_sep|><|return_sep|>"
-           "<|action_sep|>    it.close()\n<|arg_sep|>\"None\"<|frame_sep|>"
-           "<|end_of_text|>");
-    /* but not into a scope that was never called */
-    expect_refused(generator, 2,
+           "<|line_sep|>{}<|action_sep|>    g()\n<|frame_sep|>"
+           "<|return_sep|><|action_sep|>    return 1\n<|arg_sep|>\"1\""
+           "<|frame_sep|><|end_of_text|>");
+    /* but not in a scope that was never called */
+    expect_refused(meddling, 2,
                    "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|>"
                    "<|line_sep|>{}<|action_sep|>    ",
                    "p");
 }
 
-static void grammar__takes_any_line_of_a_script(void **state)
+static void grammar__follows_generators(void **state)
+{
+    static const char generator[] = "def g():\n"
+                                    "    yield 1\n"
+                                    "    yield 2\n"
+                                    "def f():\n"
+                                    "    it = g()\n"
+                                    "    next(it)\n"
+                                    "    it.close()\n";
+#define CLOSED                                                                 \
+    "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|>"                      \
+    "<|line_sep|>{}<|action_sep|>    it = g()\n<|frame_sep|>"                  \
+    "<|line_sep|>{}<|action_sep|>    next(it)\n<|frame_sep|>"                  \
+    "<|call_sep|>{}<|action_sep|>def g():\n<|frame_sep|>"                      \
+    "<|line_sep|>{}<|action_sep|>    yield 1\n<|frame_sep|>"                   \
+    "<|return_sep|><|action_sep|>    yield 1\n<|arg_sep|>\"1\"<|frame_sep|>"   \
+    "<|line_sep|>{}<|action_sep|>    it.close()\n<|frame_sep|>"                \
+    "<|call_sep|>{}<|action_sep|>    yield 1\n<|frame_sep|>"
+
+    (void)state;
+    expect(generator, 1,
+           CLOSED "<|exception_sep|><|action_sep|>    yield 1\n<|arg_sep|>"
+                  "\"\"<|frame_sep|><|return_sep|><|action_sep|>    yield 1\n"
+                  "<|arg_sep|>\"None\"<|frame_sep|><|return_sep|>"
+                  "<|action_sep|>    it.close()\n<|arg_sep|>\"None\""
+                  "<|frame_sep|><|end_of_text|>");
+    expect(generator, 1, CLOSED "<|line_sep|>{}<|action_sep|>    yield 2\n");
+    expect_refused(generator, 1, CLOSED "<|line_sep|>{}<|action_sep|>    ",
+                   "i"); /* of another scope */
+}
+
+static void grammar__takes_the_lines_of_a_script(void **state)
 {
     static const char script[] = "x = 1\n\ndef f():\n    return 2\ny = f()\n";
 
     (void)state;
     expect(script, -1,
            "<|call_sep|>{}<|action_sep|>x = 1\n<|frame_sep|>"
+           "<|line_sep|>{}<|action_sep|>x = 1\n<|frame_sep|>"
+           "<|line_sep|>{\"x\": \"1\"}<|action_sep|>def f():\n<|frame_sep|>"
            "<|line_sep|>{\"x\": \"1\"}<|action_sep|>y = f()\n<|frame_sep|>"
            "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|>");
     expect_refused(script, -1, "<|call_sep|>{}<|action_sep|>", "y");
@@ -410,8 +454,15 @@ static void grammar__takes_any_line_of_a_script(void **state)
 
 static void grammar__knows_what_is_forced(void **state)
 {
-    /* behind "    a" there is one line left; before it there are two */
-    static const char text[] = CALL_F "<|line_sep|>{}<|action_sep|>    a";
+    /* behind "        a" there is one line left; before it there are two */
+    static const char branches[] = "def f(n):\n"
+                                   "    if n:\n"
+                                   "        a = g(n)\n"
+                                   "    else:\n"
+                                   "        b = 2\n";
+    static const char text[] =
+        CALL_F "<|line_sep|>{}<|action_sep|>    if n:\n<|frame_sep|>"
+               "<|line_sep|>{}<|action_sep|>        a";
     struct tokenizer_encoder *e = NULL;
     struct trace_grammar *g = NULL;
     struct trace_state *st = NULL;
@@ -423,8 +474,8 @@ static void grammar__knows_what_is_forced(void **state)
 
     (void)state;
     cwm_buf_init(&forced, 4096);
-    source_new_text(program, strlen(program), "program", &s, NULL);
-    assert_int_equal(trace_grammar_new(vocab, s, ENTRY_F, &g, NULL), CWM_OK);
+    source_new_text(branches, strlen(branches), "program", &s, NULL);
+    assert_int_equal(trace_grammar_new(vocab, s, 0, &g, NULL), CWM_OK);
     assert_int_equal(trace_state_new(g, &st, NULL), CWM_OK);
     assert_int_equal(tokenizer_encoder_new(tokenizer, &e, NULL), CWM_OK);
     assert_int_equal(tokenizer_encode(e, text, strlen(text), true, &ids, NULL),
@@ -471,7 +522,8 @@ int main(void)
         cmocka_unit_test(grammar__takes_a_line_by_its_own_tokens_only),
         cmocka_unit_test(grammar__holds_to_the_json_that_is_written),
         cmocka_unit_test(grammar__lets_go_where_scopes_come_and_go_unseen),
-        cmocka_unit_test(grammar__takes_any_line_of_a_script),
+        cmocka_unit_test(grammar__follows_generators),
+        cmocka_unit_test(grammar__takes_the_lines_of_a_script),
         cmocka_unit_test(grammar__knows_what_is_forced),
         cmocka_unit_test(vocab__refuses_a_model_with_fewer_words),
     };
