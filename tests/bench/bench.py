@@ -33,24 +33,13 @@ BULK = ("def f(n):\n    s = 'x' * 200\n    for i in range(n):\n"
         "        s = s[1:] + 'y'\n    return n\n")
 
 
-class Bench:
+class Bench(report.Section):
     def __init__(self, options):
+        super().__init__()
         self.build = os.path.abspath(options.build)
         self.cwm = f"{self.build}/cwm"
         self.quick = options.quick
         self.n_flat = 2000 if self.quick else options.jobs
-        self.lines = []
-        self.misses = []
-
-    def say(self, text=""):
-        print(text, flush=True)
-        self.lines.append(text)
-
-    def claim(self, what, value, target, holds):
-        self.say(f"| {what} | {value} | {target} | "
-                 f"{'yes' if holds else '**no**'} |")
-        if not holds:
-            self.misses.append(what)
 
 
 def adopt_orphans():
@@ -389,8 +378,7 @@ def main():
     flat_memory(bench)
     if options.out:
         report.put_section(options.out, "tracer", "\n".join(bench.lines))
-    for miss in bench.misses:
-        print(f"bench: the claim does not hold: {miss}", file=sys.stderr)
+    bench.tell_misses()
     sys.exit(1 if bench.misses and not options.quick else 0)
 
 

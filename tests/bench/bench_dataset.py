@@ -30,24 +30,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MANY = 10000
 
 
-class Bench:
+class Bench(report.Section):
     def __init__(self, options):
+        super().__init__()
         self.cwm = os.path.abspath(f"{options.build}/cwm")
         # Even CPU time is dearer then: caches and cores are shared.
         self.is_busy = os.getloadavg()[0] > 1
-        self.lines = []
-        self.misses = []
-
-    def say(self, text=""):
-        print(text, flush=True)
-        self.lines.append(text)
-
-    def claim(self, what, measured, target, holds):
-        """holds None: other work on the machine, or too few programs."""
-        word = {True: "yes", False: "**no**", None: "not to be said here"}
-        self.say(f"| {what} | {measured} | {target} | {word[holds]} |")
-        if holds is False:
-            self.misses.append(what)
 
 
 def processors():
@@ -242,8 +230,7 @@ def main():
         million(bench, os.path.abspath(options.build), folder, options.million)
     if options.out:
         report.put_section(options.out, "datasets", "\n".join(bench.lines))
-    for miss in bench.misses:
-        print(f"bench: the claim does not hold: {miss}", file=sys.stderr)
+    bench.tell_misses()
     sys.exit(1 if bench.misses else 0)
 
 

@@ -24,22 +24,6 @@ LLMC_STEP_S, LLMC_FP32_GFLOPS = 3.36, 480
 TIKTOKEN = "tiktoken@1.0.22"
 
 
-class Section:
-    def __init__(self):
-        self.lines = []
-        self.misses = []
-
-    def say(self, text=""):
-        print(text, flush=True)
-        self.lines.append(text)
-
-    def claim(self, what, value, target, holds):
-        self.say(f"| {what} | {value} | {target} | "
-                 f"{'yes' if holds else '**no**'} |")
-        if not holds:
-            self.misses.append(what)
-
-
 def json_lines(*command, **more):
     done = subprocess.run([str(word) for word in command], check=True,
                           stdout=subprocess.PIPE, text=True, **more)
@@ -173,7 +157,7 @@ def main():
     parser.add_argument("--out")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    out = Section()
+    out = report.Section()
     out.say("## The model\n")
     out.say(f"{datetime.date.today()}, commit {report.commit()}, "
             f"`./dev bench model`; {report.machine()}, load average "
@@ -183,8 +167,7 @@ def main():
     tokenizing(out, options.build)
     if options.out:
         report.put_section(options.out, "model", "\n".join(out.lines))
-    for miss in out.misses:
-        print(f"bench: the claim does not hold: {miss}", file=sys.stderr)
+    out.tell_misses()
     sys.exit(1 if out.misses else 0)
 
 

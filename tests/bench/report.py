@@ -8,6 +8,7 @@ Python program that calls them writes the section.
 import os
 import platform
 import subprocess
+import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 TITLE = """# Benchmarks
@@ -24,6 +25,29 @@ AMD_CORES = (
     (0x19, ((0x10, 0x1f), (0x60, 0xaf)), "Zen 4"),
     (0x1a, ((0x00, 0x2f), (0x40, 0x4f), (0x60, 0x7f)), "Zen 5"),
 )
+
+
+class Section:
+    """A section's lines, printed as they come, and claims that do not hold."""
+
+    def __init__(self):
+        self.lines = []
+        self.misses = []
+
+    def say(self, text=""):
+        print(text, flush=True)
+        self.lines.append(text)
+
+    def claim(self, what, value, target, holds):
+        """holds None: nothing can be said of it on this machine, or now."""
+        word = {True: "yes", False: "**no**", None: "not to be said here"}
+        self.say(f"| {what} | {value} | {target} | {word[holds]} |")
+        if holds is False:
+            self.misses.append(what)
+
+    def tell_misses(self):
+        for miss in self.misses:
+            print(f"bench: the claim does not hold: {miss}", file=sys.stderr)
 
 
 def put_section(path, name, text):
