@@ -2,6 +2,7 @@
 /* problem.c -- problems of benchmarks, read from their own files. */
 #include "eval/problem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cwm/base/alloc.h"
@@ -95,6 +96,7 @@ static void problem_release(struct problem *p)
     problem__text_release(&p->canonical);
     problem__text_release(&p->test);
     problem__text_release(&p->setup);
+    problem__text_release(&p->contract);
     for (size_t i = 0; i < p->n_cases; i++) {
         problem__text_release(&p->cases[i].input);
         problem__text_release(&p->cases[i].output);
@@ -120,6 +122,7 @@ void problem_set_release(struct problem_set *set)
 struct reading {
     struct problem_set *set; /* borrowed */
     size_t capacity;
+    char why[96]; /* the record is of no use; or "" */
 };
 
 static bool has(struct json_in *record, const char *name)
@@ -154,7 +157,10 @@ static bool take_humaneval(struct json_in *record, struct problem *p)
            problem__member(record, "prompt", &p->prompt) &&
            problem__member(record, "entry_point", &p->entry_point) &&
            problem__member(record, "canonical_solution", &p->canonical) &&
-           problem__member(record, "test", &p->test);
+           problem__member(record, "contract", &p->contract) &&
+           problem__member(record, "test", &p->test) &&
+           (p->test.data || !has(record, "base_input") ||
+            problem__plus_test(record, p));
 }
 
 /* The strings of an array, a line each, behind what is in `out`. */
@@ -253,8 +259,19 @@ static bool take_cruxeval(struct json_in *record, struct problem *p)
     return done;
 }
 
-/* Elements {"input", "output"} of an array. */
-static bool take_cases(struct json_in *list, struct problem *p)
+/* LiveCodeBench's cases say what they are: calls need a function. */
+static bool wants_function(struct json_in *one)
+{
+    struct problem_text type = {NULL, 0};
+    bool is_call = problem__member(one, "testtype", &type) && type.data &&
+                   strcmp(type.data, "functional") == 0;
+
+    problem__text_release(&type);
+    return is_call;
+}
+
+/* Elements {"input", "output"} of an array; *ret_call: one is a call. */
+static bool take_cases(struct json_in *list, struct problem *p, bool *ret_call)
 {
     size_t capacity = p->n_cases;
 
@@ -271,6 +288,7 @@ static bool take_cases(struct json_in *list, struct problem *p)
         p->cases = cases;
         one = &p->cases[p->n_cases++];
         memset(one, 0, sizeof *one);
+        *ret_call = *ret_call || wants_function(list);
         if (!problem__member(list, "input", &one->input) ||
             !problem__member(list, "output", &one->output) ||
             !json_skip(list)) {
@@ -285,6 +303,7 @@ static bool take_contest(struct json_in *record, struct problem *p)
     static const char *const ids[] = {"task_id", "id", "name"};
     struct problem_text number = {NULL, 0};
     struct json_in list;
+    bool is_call = false; /* no kind of contests' */
     bool done = problem__copy(&p->prompt, "", 0) &&
                 problem__copy(&p->entry_point, "", 0) &&
                 problem__member(record, "description", &p->description) &&
@@ -299,24 +318,40 @@ static bool take_contest(struct json_in *record, struct problem *p)
         p->time_ms = p->time_ms * 10 + (uint64_t)(number.data[i] - '0');
     }
     problem__text_release(&number);
-    return done && (!json_find(record, "tests", &list) || take_cases(&list, p));
+    return done && (!json_find(record, "tests", &list) ||
+                    take_cases(&list, p, &is_call));
 }
 
-/* A JSON text within a string: LiveCodeBench's test cases. */
+/* A JSON text within a string, as it is or packed: LiveCodeBench's cases. */
 static bool take_inner_cases(struct json_in *record, const char *name,
-                             struct problem *p, bool *ret_is_whole)
+                             struct problem *p, char why[96])
 {
     struct problem_text text = {NULL, 0};
+    struct cwm_buf unpacked;
     struct json_in list;
+    bool is_call = false;
     bool done = problem__member(record, name, &text);
 
+    cwm_buf_init(&unpacked, (size_t)1 << 30);
     if (done && text.data && !problem__is_blank(&text)) {
         list = (struct json_in){.text = text.data, .len = text.len};
-        /* Packed (base64 of zlib of a pickle): not to be read here, and a
-         * problem with a part of its tests would be another one. */
-        *ret_is_whole = json_whole(&list);
-        done = take_cases(&list, p);
+        if (!json_whole(&list)) {
+            if (problem__unpack(text.data, text.len, &unpacked, why, 96)) {
+                list =
+                    (struct json_in){.text = unpacked.data ? unpacked.data : "",
+                                     .len = unpacked.len};
+            }
+            done = unpacked.failed != CWM_NOMEM;
+        }
+        if (done && !why[0] && !json_whole(&list)) {
+            snprintf(why, 96, "%s are no JSON", name);
+        }
+        done = done && (why[0] || take_cases(&list, p, &is_call));
     }
+    if (is_call && !p->is_method && !why[0]) {
+        snprintf(why, 96, "functional tests, and no func_name in metadata");
+    }
+    cwm_buf_release(&unpacked);
     problem__text_release(&text);
     return done;
 }
@@ -338,25 +373,21 @@ static bool take_function(struct json_in *record, struct problem *p)
            (p->entry_point.data || problem__copy(&p->entry_point, "", 0));
 }
 
-static bool take_livecode(struct json_in *record, struct problem *p)
+/* A problem with a part of its tests would be another one: `why` says what
+ * cannot be read. */
+static bool take_livecode(struct json_in *record, struct problem *p,
+                          char why[96])
 {
-    bool is_whole[2] = {true, true};
-    bool done =
-        problem__member(record, "question_id", &p->task_id) &&
-        problem__member(record, "question_content", &p->description) &&
-        problem__copy(&p->prompt, "", 0) && take_function(record, p) &&
-        take_inner_cases(record, "public_test_cases", p, &is_whole[0]) &&
-        take_inner_cases(record, "private_test_cases", p, &is_whole[1]);
-
     p->whole_canonical = true;
-    if (done && (!is_whole[0] || !is_whole[1])) {
-        problem__text_release(&p->task_id); /* counted as a bad line */
-    }
-    return done;
+    return problem__member(record, "question_id", &p->task_id) &&
+           problem__member(record, "question_content", &p->description) &&
+           problem__copy(&p->prompt, "", 0) && take_function(record, p) &&
+           take_inner_cases(record, "public_test_cases", p, why) &&
+           take_inner_cases(record, "private_test_cases", p, why);
 }
 
 static bool take(struct json_in *record, enum problem_kind kind,
-                 struct problem *p)
+                 struct problem *p, char why[96])
 {
     p->kind = kind;
     switch (kind) {
@@ -369,17 +400,18 @@ static bool take(struct json_in *record, enum problem_kind kind,
     case PROBLEM_CONTEST:
         return take_contest(record, p);
     case PROBLEM_LIVECODE:
-        return take_livecode(record, p);
+        return take_livecode(record, p, why);
     case PROBLEM_N_KINDS:
         break;
     }
     return true;
 }
 
-static void note_bad(struct problem_set *set, uint64_t line)
+static void note_bad(struct problem_set *set, uint64_t line, const char *why)
 {
     if (set->n_bad_lines++ == 0) {
         set->first_bad_line = line;
+        snprintf(set->first_bad_why, sizeof set->first_bad_why, "%s", why);
     }
 }
 
@@ -420,16 +452,17 @@ static enum cwm_rc use_record(void *ctx, struct json_in *record, uint64_t line,
 
     memset(&p, 0, sizeof p);
     if (kind < 0) {
-        note_bad(r->set, line);
+        note_bad(r->set, line, "");
         return CWM_OK;
     }
-    if (!take(record, (enum problem_kind)kind, &p)) {
+    r->why[0] = '\0';
+    if (!take(record, (enum problem_kind)kind, &p, r->why)) {
         problem_release(&p);
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the problems");
     }
-    if (!p.task_id.data || (!p.test.data && p.n_cases == 0)) {
+    if (r->why[0] || !p.task_id.data || (!p.test.data && p.n_cases == 0)) {
         problem_release(&p);
-        note_bad(r->set, line);
+        note_bad(r->set, line, r->why);
         return CWM_OK;
     }
     return add(r, &p, err);
@@ -450,10 +483,11 @@ enum cwm_rc problem_set_read(const char *path, struct problem_set *ret_set,
     rc = problem__each(path, use_record, &r, err);
     if (rc == CWM_OK && set.n == 0) {
         rc = CWM_FAIL(err, CWM_USAGE,
-                      "there is no problem in '%s' (%llu records)\nknown are "
-                      "HumanEval, MBPP, CRUXEval, contests' and LiveCodeBench "
-                      "records",
-                      path, (unsigned long long)set.n_bad_lines);
+                      "there is no problem in '%s' (%llu records%s%s)\nknown "
+                      "are HumanEval, MBPP, CRUXEval, contests' and "
+                      "LiveCodeBench records",
+                      path, (unsigned long long)set.n_bad_lines,
+                      set.first_bad_why[0] ? "; " : "", set.first_bad_why);
     }
     if (rc != CWM_OK) {
         problem_set_release(&set);

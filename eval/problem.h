@@ -4,8 +4,9 @@
  *
  * Files are read as people publish them, plain, gzip or zstd:
  *     problems  HumanEval (and +), MBPP (and +, lines or a JSON array),
+ *               EvalPlus' own of both (inputs, and a solution to trust),
  *               CRUXEval, contests (`tests` of `input`, `output`),
- *               LiveCodeBench records
+ *               LiveCodeBench records, their packed tests too
  *     samples   `task_id` with `completion` (behind the prompt) or `solution`
  *               (a whole program), both also as lists; CodeT's
  *               `prompt, samples`; CRUXEval's recorded generations
@@ -64,8 +65,10 @@ struct problem {
     struct problem_text canonical;   /* as the file has it: behind the prompt
                                         or (whole_canonical) by itself */
     bool whole_canonical;
-    struct problem_text test;  /* Python: all of the task's own tests */
-    struct problem_text setup; /* Python, run behind the solution */
+    struct problem_text test;     /* Python: all of the task's own tests */
+    struct problem_text setup;    /* Python, run behind the solution */
+    struct problem_text contract; /* EvalPlus': asserts on the arguments, the
+                                     body's first lines; or NULL */
     struct problem_case *cases;
     size_t n_cases;
     bool is_method;     /* entry_point is a method of class Solution */
@@ -79,7 +82,8 @@ struct problem_set {
     size_t n;
     uint64_t n_bad_lines; /* no JSON, or fields that are missing */
     uint64_t first_bad_line;
-    uint64_t n_repeated; /* a task_id that was there: the first one counts */
+    char first_bad_why[96]; /* "": nothing but that */
+    uint64_t n_repeated;    /* a task_id that was there: the first one counts */
     struct problem_index *index; /* owned: task ids */
 };
 

@@ -32,6 +32,17 @@ void problem__text_release(struct problem_text *text);
  * false: no memory.  Not there: `text` stays NULL. */
 bool problem__member(struct json_in *record, const char *name,
                      struct problem_text *text);
+/*
+ * LiveCodeBench's packed tests: the text that they hold is appended.  False:
+ * why[0..why_size) says what they are instead, or out->failed is set.
+ */
+bool problem__unpack(const char *text, size_t len, struct cwm_buf *out,
+                     char *why, size_t why_size);
+/*
+ * p->test from EvalPlus' `base_input`, `plus_input`, `atol` and the canonical
+ * solution; stays NULL where something of that is missing.  false: no memory.
+ */
+bool problem__plus_test(struct json_in *record, struct problem *p);
 /* Nothing but white space? */
 bool problem__is_blank(const struct problem_text *text);
 

@@ -89,13 +89,47 @@ static bool has_solution(const struct problem *p)
     return p->canonical.data && p->entry_point.len > 0 && !p->is_method;
 }
 
-static enum cwm_rc program_of(const struct problem *p, struct cwm_buf *out,
-                              struct cwm_err *err)
+/* Behind the line that begins the function in its solution; 0: the prompt has
+ * that line. */
+static size_t behind_header(const struct problem *p)
 {
+    const char *text = p->canonical.data;
+
+    for (const char *at = text; (at = strstr(at, "def ")) != NULL; at += 4) {
+        if ((at == text || at[-1] == '\n') &&
+            strncmp(at + 4, p->entry_point.data, p->entry_point.len) == 0 &&
+            at[4 + p->entry_point.len] == '(') {
+            return (size_t)(at - text) + strcspn(at, "\n") + 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * The trusted program.  EvalPlus' contract is a part of it: inputs that the
+ * function is not for are refused.  *ret_body: what stands before is not
+ * mutated.
+ */
+static enum cwm_rc program_of(const struct problem *p, struct cwm_buf *out,
+                              size_t *ret_body, struct cwm_err *err)
+{
+    const struct problem_text *contract = &p->contract;
+    size_t header = 0;
+
     if (!p->whole_canonical && p->prompt.data) {
         cwm_buf_add(out, p->prompt.data, p->prompt.len);
     }
-    cwm_buf_add(out, p->canonical.data, p->canonical.len);
+    if (contract->len > 0) {
+        header = behind_header(p);
+        header = header < p->canonical.len ? header : p->canonical.len;
+        cwm_buf_add(out, p->canonical.data, header);
+        cwm_buf_add(out, contract->data, contract->len);
+        if (contract->data[contract->len - 1] != '\n') {
+            cwm_buf_addc(out, '\n');
+        }
+    }
+    *ret_body = out->len;
+    cwm_buf_add(out, p->canonical.data + header, p->canonical.len - header);
     return cwm_buf_check(out, "a program", err);
 }
 
@@ -151,13 +185,14 @@ static enum cwm_rc make_task(void *ctx, unsigned thread,
     const struct problem *p = &w->problems->list[item->number];
     struct testgen__program program = {.entry = p->entry_point.data};
     struct note *note = item->note;
+    size_t body = 0;
     uint64_t seed;
     enum cwm_rc rc;
 
     if (!has_solution(p)) {
         return CWM_OK;
     }
-    rc = program_of(p, &item->in, err);
+    rc = program_of(p, &item->in, &body, err);
     if (rc == CWM_OK) {
         note->name = name_of(w, p, &item->in);
         pthread_mutex_lock(&w->lock);
@@ -168,10 +203,11 @@ static enum cwm_rc make_task(void *ctx, unsigned thread,
     if (rc != CWM_OK || note->was_there) {
         return rc;
     }
+    program.has_contract = p->contract.len > 0;
     program.text = item->in.data;
     program.len = item->in.len;
     if (!p->whole_canonical) {
-        program.start_byte = (uint32_t)p->prompt.len;
+        program.start_byte = (uint32_t)body;
         program.end_byte = (uint32_t)item->in.len;
     } else if (p->test.data) { /* MBPP's: all of it is for this function */
         program.end_byte = (uint32_t)item->in.len;

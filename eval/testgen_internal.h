@@ -69,6 +69,7 @@ struct testgen__program {
     const char *entry;
     const char *given;             /* Python with calls of it; NULL: none */
     const char *given_name;        /* what the calls call it */
+    bool has_contract;             /* its asserts refuse arguments */
     uint32_t start_byte, end_byte; /* what is mutated; 0, 0: the function */
 };
 

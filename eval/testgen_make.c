@@ -103,7 +103,9 @@ static enum cwm_rc note_exception(struct making *m, const char *args,
              outcome->exception_message[0] ? ": " : "",
              outcome->exception_message);
     m->n_raised++;
-    if (testgen__is_builtin_exception(outcome->exception_type)) {
+    if (testgen__is_builtin_exception(outcome->exception_type) &&
+        !(m->p->has_contract &&
+          strcmp(outcome->exception_type, "AssertionError") == 0)) {
         rc = is_raised_by_hand(m, result->reader, &by_hand, err);
     }
     if (rc == CWM_OK && by_hand &&

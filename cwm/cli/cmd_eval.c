@@ -400,6 +400,20 @@ int eval_fail(const char *verb, const struct cwm_err *err)
     return cli_fail(name, err);
 }
 
+void eval_tell_problems(const struct problem_set *p)
+{
+    if (p->n_bad_lines > 0) {
+        cli_say("%llu records are no problems, the first one at line %llu%s%s",
+                (unsigned long long)p->n_bad_lines,
+                (unsigned long long)p->first_bad_line,
+                p->first_bad_why[0] ? ": " : "", p->first_bad_why);
+    }
+    if (p->n_repeated > 0) {
+        cli_say("%llu problems have the id of an earlier one",
+                (unsigned long long)p->n_repeated);
+    }
+}
+
 int eval_parse_ks(const char *verb, const char *text, uint64_t ks[EVAL_MAX_KS],
                   size_t *ret_n)
 {

@@ -67,6 +67,9 @@ int eval_parse_ks(const char *verb, const char *text, uint64_t ks[EVAL_MAX_KS],
 int eval_execute_options(const struct eval_fields *f, struct progress *progress,
                          struct execute_options *ret_options);
 
+/* Tell what is amiss with a file of problems; nothing where it is in order. */
+void eval_tell_problems(const struct problem_set *p);
+
 /* Tell an error of a verb's; the exit code that fits. */
 int eval_fail(const char *verb, const struct cwm_err *err);
 

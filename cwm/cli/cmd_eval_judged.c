@@ -21,14 +21,7 @@ typedef unsigned long long ull;
 
 static void tell(const struct problem_set *p, const struct sample_set *s)
 {
-    if (p->n_bad_lines > 0) {
-        cli_say("%llu records are no problems, the first one at line %llu",
-                (ull)p->n_bad_lines, (ull)p->first_bad_line);
-    }
-    if (p->n_repeated > 0) {
-        cli_say("%llu problems have the id of an earlier one",
-                (ull)p->n_repeated);
-    }
+    eval_tell_problems(p);
     if (s->n_missing > 0) {
         cli_say("%llu of %zu problems have no sample: they count as failed",
                 (ull)s->n_missing, p->n);

@@ -343,11 +343,7 @@ static int open_problems(struct work *w)
     if (problem_set_read(f->problems, &w->problems, &err) != CWM_OK) {
         return eval_fail("testgen", &err);
     }
-    if (w->problems.n_bad_lines > 0) {
-        cli_say("%llu records are no problems, the first one at line %llu",
-                (unsigned long long)w->problems.n_bad_lines,
-                (unsigned long long)w->problems.first_bad_line);
-    }
+    eval_tell_problems(&w->problems);
     return -1;
 }
 
