@@ -67,6 +67,18 @@ const char *score_what_name(enum score_what what)
     return names[what];
 }
 
+const char *score_halt_name(enum score_halt halt)
+{
+    static const char *const names[] = {
+        [SCORE_HALT_ENDS] = "ends",
+        [SCORE_HALT_RUNS_OUT] = "runs_out",
+        [SCORE_HALT_CUT] = "cut",
+        [SCORE_HALT_NOTHING] = "nothing",
+    };
+
+    return names[halt];
+}
+
 /* ---- states ---- */
 
 static int compare_text(const struct predicted_text *a,
@@ -444,11 +456,76 @@ static size_t length_class(uint64_t n_frames)
     return i;
 }
 
+/* ---- halting ---- */
+
+static enum score_halt true_halt(const struct score_truth *t)
+{
+    if (t->ran_out) {
+        return SCORE_HALT_RUNS_OUT;
+    }
+    return t->is_cut ? SCORE_HALT_NOTHING : SCORE_HALT_ENDS;
+}
+
+static enum score_halt predicted_halt(const struct score_truth *t,
+                                      const struct predicted *p)
+{
+    if (p->n_frames == 0 || p->frames[0].event == PREDICTED_NO_EVENT) {
+        return SCORE_HALT_NOTHING;
+    }
+    if (t->max_frames > 0 &&
+        p->n_frames >= t->max_frames + (final_frame(p) != NULL)) {
+        return SCORE_HALT_RUNS_OUT;
+    }
+    if (predicted_open_scopes(p) <= 0 && !p->was_cut) {
+        return SCORE_HALT_ENDS;
+    }
+    return p->is_finished && !p->was_cut ? SCORE_HALT_RUNS_OUT : SCORE_HALT_CUT;
+}
+
+static void count_halt(struct score_sums *sums, const struct trace_score *score)
+{
+    double error = (double)score->n_predicted - (double)score->n_true;
+
+    if (score->halt_true == SCORE_HALT_NOTHING) {
+        return;
+    }
+    sums->halts[score->halt_true][score->halt_predicted] = 1;
+    if (score->halt_true == SCORE_HALT_ENDS &&
+        score->halt_predicted == SCORE_HALT_ENDS) {
+        sums->steps.n = 1;
+        sums->steps.n_right = score->n_predicted == score->n_true;
+        sums->sum_error = error;
+        sums->sum_absolute_error = fabs(error);
+        sums->sum_relative_error = fabs(error) / (double)score->n_true;
+    }
+}
+
+static void count_length(struct score_sums *sums,
+                         const struct trace_score *score)
+{
+    size_t length = length_class(score->n_true);
+    bool is_same = score->first.what == SCORE_SAME;
+    size_t n_before = score->first.frame;
+    double output = score->value[SCORE_OUTPUT];
+
+    if (!isnan(output)) {
+        sums->lengths[length].n = 1;
+        sums->lengths[length].n_right = output > 0;
+    }
+    for (size_t i = 0; i < SCORE_N_DEPTHS; i++) { /* every frame has one */
+        sums->length_frames[length].n += sums->depths[i].n;
+        sums->length_frames[length].n_right += sums->depths[i].n_right;
+    }
+    sums->length_traces[length].n = 1;
+    sums->length_traces[length].n_right = is_same;
+    sums->sum_before = is_same || n_before > score->n_true
+                           ? 1
+                           : (double)n_before / (double)score->n_true;
+}
+
 static void count_trace(struct score_sums *sums,
                         const struct trace_score *score)
 {
-    struct score_share *length = &sums->lengths[length_class(score->n_true)];
-    double output = score->value[SCORE_OUTPUT];
 
     sums->n_traces = 1;
     sums->n_out_of_budget = score->out_of_budget;
@@ -464,10 +541,8 @@ static void count_trace(struct score_sums *sums,
             sums->budget_n[i] = 1;
         }
     }
-    if (!isnan(output)) {
-        length->n = 1;
-        length->n_right = output > 0;
-    }
+    count_length(sums, score);
+    count_halt(sums, score);
 }
 
 enum cwm_rc score_trace(const struct score_truth *truth,
@@ -499,6 +574,8 @@ enum cwm_rc score_trace(const struct score_truth *truth,
     }
     if (rc == CWM_OK) {
         ret_score->out_of_budget = ran_out(predicted);
+        ret_score->halt_true = true_halt(truth);
+        ret_score->halt_predicted = predicted_halt(truth, predicted);
         make_means(&s);
         count_trace(&mine, ret_score);
     }
@@ -537,6 +614,17 @@ void score_add(struct score_sums *to, const struct score_sums *more)
     add_shares(to->kinds, more->kinds, LITERAL_N_KINDS);
     add_shares(to->depths, more->depths, SCORE_N_DEPTHS);
     add_shares(to->lengths, more->lengths, SCORE_N_LENGTHS);
+    add_shares(to->length_frames, more->length_frames, SCORE_N_LENGTHS);
+    add_shares(to->length_traces, more->length_traces, SCORE_N_LENGTHS);
+    add_shares(&to->steps, &more->steps, 1);
+    to->sum_before += more->sum_before;
+    to->sum_error += more->sum_error;
+    to->sum_absolute_error += more->sum_absolute_error;
+    to->sum_relative_error += more->sum_relative_error;
+    for (int i = 0; i < SCORE_N_HALTS; i++) {
+        to->halts[0][i] += more->halts[0][i];
+        to->halts[1][i] += more->halts[1][i];
+    }
 }
 
 double score_mean(const struct score_sums *sums, enum score score)

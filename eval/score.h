@@ -78,17 +78,36 @@ struct score_divergence {
     struct predicted_text want, got;
 };
 
+/*
+ * Halting: does the program end within its budget of steps (frames)?  A
+ * prediction says so by leaving the entry within the budget; it says no by
+ * going on up to the budget, or by ending its text with scopes open, as true
+ * traces do that were stopped.  One that its own author's budget cut off has
+ * not said it, and one without a frame says nothing.
+ */
+enum score_halt {
+    SCORE_HALT_ENDS,
+    SCORE_HALT_RUNS_OUT,
+    SCORE_HALT_CUT,    /* of predictions only */
+    SCORE_HALT_NOTHING /* of the truth: stopped for another reason */
+};
+#define SCORE_N_HALTS (SCORE_HALT_NOTHING + 1)
+const char *score_halt_name(enum score_halt halt); /* "runs_out" */
+
 struct score_truth {
     const struct predicted *trace; /* borrowed */
     bool is_cut;                   /* it was stopped: more would have come */
-    struct predicted_text result;  /* returned by the entry; or none */
-    bool raised;                   /* the entry was left by an exception */
+    bool ran_out;        /* is_cut: for its time, or the trace's length */
+    uint64_t max_frames; /* the budget of steps; 0: not known */
+    struct predicted_text result; /* returned by the entry; or none */
+    bool raised;                  /* the entry was left by an exception */
 };
 
 struct trace_score {
     double value[SCORE_N]; /* 0 to 1; NAN: does not apply (no final value, no
                               argument) */
     bool out_of_budget;
+    enum score_halt halt_true, halt_predicted;
     uint64_t n_true, n_predicted; /* frames */
     struct score_divergence first;
 };
@@ -115,7 +134,15 @@ struct score_sums {
                                                   and what is returned */
     struct score_share depths[SCORE_N_DEPTHS]; /* frames exact; 0: the entry */
     struct score_share lengths[SCORE_N_LENGTHS]; /* traces: output right */
-    uint64_t n_frames;                           /* of the true traces */
+    struct score_share length_frames[SCORE_N_LENGTHS]; /* frames exact */
+    struct score_share length_traces[SCORE_N_LENGTHS]; /* whole traces exact */
+    uint64_t n_frames;                                 /* of the true traces */
+    double sum_before; /* shares of the true traces before they are left; all
+                          of it where nothing differs */
+    uint64_t halts[2][SCORE_N_HALTS]; /* [true: it ends, or runs out] */
+    /* Where both end: steps predicted less true ones. */
+    struct score_share steps; /* right: as many */
+    double sum_error, sum_absolute_error, sum_relative_error;
 };
 
 /*

@@ -56,8 +56,9 @@ struct parts {
 
 /* ---- a prediction and its truth ---- */
 
-enum cwm_rc verify_result(const struct trace_result *result, const char *text,
-                          size_t len, bool was_cut, struct score_sums *sums,
+enum cwm_rc verify_result(const struct trace_result *result,
+                          uint64_t max_frames, const char *text, size_t len,
+                          bool was_cut, struct score_sums *sums,
                           struct predicted *ret_predicted,
                           struct predicted *ret_truth,
                           struct trace_score *ret_score, bool *ret_scored,
@@ -70,6 +71,10 @@ enum cwm_rc verify_result(const struct trace_result *result, const char *text,
         .is_cut = result->verdict != TRACE_VERDICT_OK &&
                   result->verdict != TRACE_VERDICT_EXCEPTION &&
                   result->verdict != TRACE_VERDICT_EXIT,
+        .ran_out = result->verdict == TRACE_VERDICT_TIMEOUT ||
+                   result->verdict == TRACE_VERDICT_FRAME_LIMIT ||
+                   result->verdict == TRACE_VERDICT_BYTE_LIMIT,
+        .max_frames = max_frames,
     };
     enum cwm_rc rc;
 
@@ -223,7 +228,8 @@ static enum cwm_rc score_line(struct verifier *v, unsigned thread,
         }
         return rc;
     }
-    rc = verify_result(&result, p->prediction.data ? p->prediction.data : "",
+    rc = verify_result(&result, job->limits.max_frames,
+                       p->prediction.data ? p->prediction.data : "",
                        p->prediction.len, p->was_cut, &note->sums, &predicted,
                        &truth, &score, &note->scored, err);
     if (rc == CWM_OK) {

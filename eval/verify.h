@@ -61,10 +61,12 @@ struct verify_options {
 enum cwm_rc verify_run(const struct verify_options *options,
                        struct verify_stats *stats, struct cwm_err *err);
 
-/* One prediction against one finished run.  *ret_scored false: the run has no
- * frames.  Fails: CWM_NOMEM, CWM_LIMIT. */
-enum cwm_rc verify_result(const struct trace_result *result, const char *text,
-                          size_t len, bool was_cut, struct score_sums *sums,
+/* One prediction against one finished run, which had so many frames for its
+ * budget.  *ret_scored false: the run has no frames.  Fails: CWM_NOMEM,
+ * CWM_LIMIT. */
+enum cwm_rc verify_result(const struct trace_result *result,
+                          uint64_t max_frames, const char *text, size_t len,
+                          bool was_cut, struct score_sums *sums,
                           struct predicted *ret_predicted,
                           struct predicted *ret_truth,
                           struct trace_score *ret_score, bool *ret_scored,

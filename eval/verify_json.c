@@ -122,7 +122,14 @@ void verify_put_record(const struct verify_record *record, struct cwm_buf *out)
     put_count(out, "true", record->score->n_true);
     cwm_buf_adds(out, ", ");
     put_count(out, "predicted", record->score->n_predicted);
-    cwm_buf_adds(out, "}}");
+    cwm_buf_adds(out, "}, \"halting\": ");
+    if (record->score->halt_true == SCORE_HALT_NOTHING) {
+        cwm_buf_adds(out, "null}");
+        return;
+    }
+    cwm_buf_addf(out, "{\"true\": \"%s\", \"predicted\": \"%s\"}}",
+                 score_halt_name(record->score->halt_true),
+                 score_halt_name(record->score->halt_predicted));
 }
 
 /* ---- the totals ---- */
@@ -154,6 +161,52 @@ static void put_events(struct cwm_buf *out, const struct score_sums *sums)
     cwm_buf_addc(out, '}');
 }
 
+/* Shares by the length of the true trace, those that have any. */
+static void put_lengths(struct cwm_buf *out, const char *heading,
+                        const struct score_share *shares)
+{
+    char name[64];
+    const char *gap = "";
+
+    cwm_buf_addf(out, ", \"%s\": {", heading);
+    for (int i = 0; i < SCORE_N_LENGTHS; i++) {
+        if (i + 1 == SCORE_N_LENGTHS) {
+            snprintf(name, sizeof name, "%lu+", 1UL << i);
+        } else {
+            snprintf(name, sizeof name, "%lu-%lu", 1UL << i, (2UL << i) - 1);
+        }
+        if (shares[i].n > 0) {
+            put_share(out, gap, name, &shares[i]);
+            gap = ", ";
+        }
+    }
+    cwm_buf_addc(out, '}');
+}
+
+static void put_halting(struct cwm_buf *out, const struct score_sums *sums)
+{
+    double n = sums->steps.n > 0 ? (double)sums->steps.n : (double)NAN;
+
+    cwm_buf_adds(out, ", \"halting\": {");
+    for (int t = 0; t < 2; t++) {
+        cwm_buf_addf(out, "%s\"%s\": {", t > 0 ? "}, " : "",
+                     score_halt_name((enum score_halt)t));
+        for (int i = 0; i < SCORE_N_HALTS; i++) {
+            cwm_buf_adds(out, i > 0 ? ", " : "");
+            put_count(out, score_halt_name((enum score_halt)i),
+                      sums->halts[t][i]);
+        }
+    }
+    put_share(out, "}, ", "steps_exact", &sums->steps);
+    cwm_buf_adds(out, ", \"mean_step_error\": ");
+    put_number(out, sums->sum_error / n);
+    cwm_buf_adds(out, ", \"mean_absolute_step_error\": ");
+    put_number(out, sums->sum_absolute_error / n);
+    cwm_buf_adds(out, ", \"mean_relative_step_error\": ");
+    put_number(out, sums->sum_relative_error / n);
+    cwm_buf_addc(out, '}');
+}
+
 static void put_depths(struct cwm_buf *out, const struct score_sums *sums)
 {
     char name[64];
@@ -168,20 +221,10 @@ static void put_depths(struct cwm_buf *out, const struct score_sums *sums)
             gap = ", ";
         }
     }
-    cwm_buf_adds(out, "}, \"output_by_frames\": {");
-    gap = "";
-    for (int i = 0; i < SCORE_N_LENGTHS; i++) {
-        if (i + 1 == SCORE_N_LENGTHS) {
-            snprintf(name, sizeof name, "%lu+", 1UL << i);
-        } else {
-            snprintf(name, sizeof name, "%lu-%lu", 1UL << i, (2UL << i) - 1);
-        }
-        if (sums->lengths[i].n > 0) {
-            put_share(out, gap, name, &sums->lengths[i]);
-            gap = ", ";
-        }
-    }
     cwm_buf_addc(out, '}');
+    put_lengths(out, "output_by_frames", sums->lengths);
+    put_lengths(out, "frames_exact_by_frames", sums->length_frames);
+    put_lengths(out, "trace_exact_by_frames", sums->length_traces);
 }
 
 static void put_means(struct cwm_buf *out, const struct score_sums *sums,
@@ -222,9 +265,13 @@ void verify_put_totals(const struct verify_stats *stats, struct cwm_buf *out)
         cwm_buf_adds(out, i > 0 ? ", " : "");
         put_count(out, score_what_name((enum score_what)i), sums->n_first[i]);
     }
-    cwm_buf_addc(out, '}');
+    cwm_buf_adds(out, "}, \"mean_share_before_divergence\": ");
+    put_number(out, sums->n_traces > 0
+                        ? sums->sum_before / (double)sums->n_traces
+                        : (double)NAN);
     put_events(out, sums);
     put_depths(out, sums);
+    put_halting(out, sums);
     cwm_buf_addc(out, '}');
 }
 

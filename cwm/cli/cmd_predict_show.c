@@ -385,10 +385,10 @@ int predict_compare(const struct predict_fields *f,
     bool is_same = false;
     int code;
 
-    (void)f;
     cwm_buf_init(&out, MAX_SHOWN_BYTES);
-    if (verify_result(truth, text->data ? text->data : "", text->len, was_cut,
-                      NULL, &got, &want, &score, &scored, &err) != CWM_OK) {
+    if (verify_result(truth, f->trace.run.limits.max_frames,
+                      text->data ? text->data : "", text->len, was_cut, NULL,
+                      &got, &want, &score, &scored, &err) != CWM_OK) {
         code = cli_fail("predict", &err);
         goto out;
     }

@@ -98,9 +98,9 @@ static int compare(const struct verify_fields *f, const struct inputs *in,
         return cli_usage("verify", "%s: %s", f->program,
                          record.detail ? record.detail : record.verdict);
     }
-    if (verify_result(result, text_of(&in->predicted), in->predicted.len, false,
-                      NULL, &predicted, &truth, &score, &scored,
-                      &err) == CWM_OK) {
+    if (verify_result(result, f->trace.run.limits.max_frames,
+                      text_of(&in->predicted), in->predicted.len, false, NULL,
+                      &predicted, &truth, &score, &scored, &err) == CWM_OK) {
         record.score = scored ? &score : NULL;
         code = put_record(f, &record);
     } else {

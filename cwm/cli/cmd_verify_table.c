@@ -27,6 +27,49 @@ static void put_share(struct cwm_buf *out, const char *heading,
     }
 }
 
+/* By the length of the true trace. */
+static void put_lengths(struct cwm_buf *out, const char *heading,
+                        const struct score_share *shares)
+{
+    char name[32];
+
+    cwm_buf_addf(out, "\n%s\n", heading);
+    for (int i = 0; i < SCORE_N_LENGTHS; i++) {
+        if (i + 1 == SCORE_N_LENGTHS) {
+            snprintf(name, sizeof name, "%lu+", 1UL << i);
+        } else {
+            snprintf(name, sizeof name, "%lu-%lu", 1UL << i, (2UL << i) - 1);
+        }
+        put_share(out, "frames", name, &shares[i]);
+    }
+}
+
+static void put_halting(struct cwm_buf *out, const struct score_sums *sums)
+{
+    static const char *const rows[] = {"it ends", "it runs out"};
+    double n = (double)sums->steps.n;
+
+    cwm_buf_addf(out, "\n%-22s %8s %9s %8s %8s\n", "halting, predicted", "ends",
+                 "runs out", "cut off", "nothing");
+    for (int t = 0; t < 2; t++) {
+        const uint64_t *row = sums->halts[t];
+
+        cwm_buf_addf(out, "%-22s %8llu %9llu %8llu %8llu\n", rows[t],
+                     (unsigned long long)row[SCORE_HALT_ENDS],
+                     (unsigned long long)row[SCORE_HALT_RUNS_OUT],
+                     (unsigned long long)row[SCORE_HALT_CUT],
+                     (unsigned long long)row[SCORE_HALT_NOTHING]);
+    }
+    if (sums->steps.n > 0) {
+        cwm_buf_addf(out,
+                     "steps, where both end  %6.2f %% exact, off by %.2f in "
+                     "the mean (%.2f %%)\n",
+                     100 * (double)sums->steps.n_right / n,
+                     sums->sum_absolute_error / n,
+                     100 * sums->sum_relative_error / n);
+    }
+}
+
 static void put_shares(struct cwm_buf *out, const struct score_sums *sums)
 {
     static const char *const events[] = {"call", "line", "return", "exception"};
@@ -46,15 +89,10 @@ static void put_shares(struct cwm_buf *out, const struct score_sums *sums)
         put_share(out, "type", literal_kind_name((enum literal_kind)i),
                   &sums->kinds[i]);
     }
-    cwm_buf_adds(out, "\noutput right\n");
-    for (int i = 0; i < SCORE_N_LENGTHS; i++) {
-        if (i + 1 == SCORE_N_LENGTHS) {
-            snprintf(name, sizeof name, "%lu+", 1UL << i);
-        } else {
-            snprintf(name, sizeof name, "%lu-%lu", 1UL << i, (2UL << i) - 1);
-        }
-        put_share(out, "frames", name, &sums->lengths[i]);
-    }
+    put_lengths(out, "output right", sums->lengths);
+    put_lengths(out, "frames exact, by length", sums->length_frames);
+    put_lengths(out, "whole trace exact", sums->length_traces);
+    put_halting(out, sums);
 }
 
 void verify_put_table(const struct verify_stats *stats, struct cwm_buf *out)
@@ -87,6 +125,10 @@ void verify_put_table(const struct verify_stats *stats, struct cwm_buf *out)
                          (unsigned long long)sums->n_first[i]);
             gap = ", ";
         }
+    }
+    if (sums->n_traces > 0) {
+        cwm_buf_addf(out, "; behind %.2f %% of the trace in the mean",
+                     100 * sums->sum_before / (double)sums->n_traces);
     }
     cwm_buf_addc(out, '\n');
     if (sums->n_traces > 0) {

@@ -401,6 +401,166 @@ static void output__may_be_an_exception(void **state)
     assert_true(isnan(output_of(RAISE("E(1)"), RAISE("E(1)"), true, true)));
 }
 
+/* ---- halting, and what is summed by length ---- */
+
+#define CALL_F  "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|>"
+#define LINE_F  "<|line_sep|>{}<|action_sep|>    g()\n<|frame_sep|>"
+#define OTHER_F "<|line_sep|>{}<|action_sep|>    h()\n<|frame_sep|>"
+#define RETURN_F                                                               \
+    "<|return_sep|><|action_sep|>    g()\n<|arg_sep|>\"None\"<|frame_sep|>"
+
+struct halting {
+    const char *want, *got; /* traces */
+    bool ran_out;           /* the true one */
+    bool was_cut;           /* finish_reason: length */
+    enum score_halt predicted;
+};
+
+static void add_halting(const struct halting *h, uint64_t max_frames,
+                        struct score_sums *sums)
+{
+    struct predicted a = {0};
+    struct predicted b = {0};
+    struct score_truth truth = {.trace = &a,
+                                .is_cut = h->ran_out,
+                                .ran_out = h->ran_out,
+                                .max_frames = max_frames};
+    struct trace_score s;
+
+    assert_int_equal(
+        predicted_parse(h->want, strlen(h->want), NULL, 0, &a, NULL), CWM_OK);
+    assert_int_equal(predicted_parse(h->got, strlen(h->got), NULL, 0, &b, NULL),
+                     CWM_OK);
+    b.was_cut = h->was_cut;
+    assert_int_equal(score_trace(&truth, &b, sums, &s, NULL), CWM_OK);
+    if (s.halt_predicted != h->predicted) {
+        fail_msg("'%s' of '%s': %s, not %s", h->got, h->want,
+                 score_halt_name(s.halt_predicted),
+                 score_halt_name(h->predicted));
+    }
+    predicted_release(&a);
+    predicted_release(&b);
+}
+
+static void halting__is_counted_with_the_steps(void **state)
+{
+    static const char three[] = CALL_F LINE_F RETURN_F END;
+    static const char stopped[] = CALL_F LINE_F LINE_F LINE_F END;
+    static const struct halting cases[] = {
+        {three, three, false, false, SCORE_HALT_ENDS},
+        /* four and two steps of three: off by 1 and by -1 */
+        {three, CALL_F LINE_F LINE_F RETURN_F, false, false, SCORE_HALT_ENDS},
+        {three, CALL_F RETURN_F END, false, false, SCORE_HALT_ENDS},
+        /* four are all there may be */
+        {three, CALL_F LINE_F LINE_F LINE_F, false, false, SCORE_HALT_RUNS_OUT},
+        {three, CALL_F LINE_F LINE_F LINE_F RETURN_F, false, false,
+         SCORE_HALT_RUNS_OUT},
+        {three, CALL_F LINE_F END, false, false, SCORE_HALT_RUNS_OUT},
+        {three, CALL_F LINE_F, false, false, SCORE_HALT_CUT},
+        {three, CALL_F LINE_F END, false, true, SCORE_HALT_CUT},
+        {three, "", false, false, SCORE_HALT_NOTHING},
+        {three, "I do not know", false, false, SCORE_HALT_NOTHING},
+        {stopped, stopped, true, false, SCORE_HALT_RUNS_OUT},
+        {stopped, three, true, false, SCORE_HALT_ENDS},
+        {stopped, CALL_F, true, true, SCORE_HALT_CUT},
+    };
+    static const uint64_t want[2][SCORE_N_HALTS] = {{3, 3, 2, 2}, {1, 1, 1, 0}};
+    struct score_sums sums = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        add_halting(&cases[i], 4, &sums);
+    }
+    assert_memory_equal(sums.halts, want, sizeof want);
+    assert_int_equal(sums.steps.n, 3);
+    assert_int_equal(sums.steps.n_right, 1);
+    assert_true(fabs(sums.sum_error) < 1e-12);
+    assert_true(fabs(sums.sum_absolute_error - 2) < 1e-12);
+    assert_true(fabs(sums.sum_relative_error - 2.0 / 3) < 1e-12);
+}
+
+/* Stopped for memory, say: it says nothing of halting. */
+static void halting__is_not_counted_where_the_truth_does_not_tell(void **state)
+{
+    struct predicted a = {0};
+    struct score_truth truth = {.trace = &a, .is_cut = true};
+    struct score_sums sums = {0};
+    struct trace_score s;
+
+    (void)state;
+    assert_int_equal(predicted_parse(CALL_F, strlen(CALL_F), NULL, 0, &a, NULL),
+                     CWM_OK);
+    assert_int_equal(score_trace(&truth, &a, &sums, &s, NULL), CWM_OK);
+    assert_int_equal(s.halt_true, SCORE_HALT_NOTHING);
+    for (int i = 0; i < SCORE_N_HALTS; i++) {
+        assert_int_equal(sums.halts[0][i] + sums.halts[1][i], 0);
+    }
+    predicted_release(&a);
+}
+
+static void sums__by_length_and_how_far_it_is_right(void **state)
+{
+    static const char three[] = CALL_F LINE_F RETURN_F END;
+    static const char five[] = CALL_F LINE_F LINE_F LINE_F RETURN_F END;
+    static const struct halting cases[] = {
+        {three, three, false, false, SCORE_HALT_ENDS},
+        {three, CALL_F OTHER_F RETURN_F, false, false, SCORE_HALT_ENDS},
+        {five, CALL_F LINE_F LINE_F OTHER_F RETURN_F, false, false,
+         SCORE_HALT_ENDS},
+    };
+    struct score_sums sums = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        add_halting(&cases[i], 0, &sums);
+    }
+    assert_int_equal(sums.length_frames[1].n, 6); /* 2 and 3 frames */
+    assert_int_equal(sums.length_frames[1].n_right, 5);
+    assert_int_equal(sums.length_traces[1].n, 2);
+    assert_int_equal(sums.length_traces[1].n_right, 1);
+    assert_int_equal(sums.length_frames[2].n, 5); /* 4 to 7 */
+    assert_int_equal(sums.length_frames[2].n_right, 4);
+    assert_int_equal(sums.length_traces[2].n_right, 0);
+    /* all of it, the first of three, three of five */
+    assert_true(fabs(sums.sum_before - (1 + 1.0 / 3 + 3.0 / 5)) < 1e-12);
+}
+
+/* Two levels of calls and four kinds of values, one of each wrong. */
+static void sums__by_depth_event_and_type(void **state)
+{
+    struct score_sums sums = {0};
+    char text[4000];
+
+    (void)state;
+    make_text(text, sizeof text, 2,
+              "<|call_sep|>{\"x\": \"1\", \"k\": \"'t'\"}<|action_sep|>def "
+              "g(x):\n<|frame_sep|>",
+              END);
+    (void)score_text(text, &sums);
+    assert_int_equal(sums.depths[1].n, 3);
+    assert_int_equal(sums.depths[1].n_right, 2);
+    assert_int_equal(sums.depths[0].n, 6);
+    assert_int_equal(sums.depths[0].n_right, 6);
+    assert_int_equal(sums.events[TRACE_CALL].n, 2);
+    assert_int_equal(sums.events[TRACE_CALL].n_right, 1);
+    assert_int_equal(sums.events[TRACE_LINE].n_right, 4);
+    assert_int_equal(sums.events[TRACE_RETURN].n_right, 2);
+    assert_int_equal(sums.events[TRACE_EXCEPTION].n_right, 1);
+    assert_int_equal(sums.kinds[LITERAL_STR].n, 1);
+    assert_int_equal(sums.kinds[LITERAL_STR].n_right, 0);
+    assert_int_equal(sums.kinds[LITERAL_INT].n, 5);
+    assert_int_equal(sums.kinds[LITERAL_INT].n_right, 5);
+    make_text(text, sizeof text, 8,
+              "<|return_sep|><|action_sep|>    return {a, b}\n<|arg_sep|>"
+              "\"{3}\"<|frame_sep|>",
+              END);
+    (void)score_text(text, &sums);
+    assert_int_equal(sums.kinds[LITERAL_SET].n, 2);
+    assert_int_equal(sums.kinds[LITERAL_SET].n_right, 1);
+    assert_int_equal(sums.lengths[3].n, 2);
+    assert_int_equal(sums.lengths[3].n_right, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +579,10 @@ int main(void)
         cmocka_unit_test(output__is_not_an_inner_scopes),
         cmocka_unit_test(prediction__that_goes_on_too_long),
         cmocka_unit_test(output__may_be_an_exception),
+        cmocka_unit_test(halting__is_counted_with_the_steps),
+        cmocka_unit_test(halting__is_not_counted_where_the_truth_does_not_tell),
+        cmocka_unit_test(sums__by_length_and_how_far_it_is_right),
+        cmocka_unit_test(sums__by_depth_event_and_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
