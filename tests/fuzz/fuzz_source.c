@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tracer/source.h"
+#include "tracer/source_flow.h"
 
 /* An input beyond this finds nothing new, only slowly. */
 #define MAX_INPUT_BYTES 4096
@@ -93,6 +93,37 @@ static void check_compiled(const struct source *s)
     cwm_buf_release(&out);
 }
 
+/* Some way through the program, always on: every line is one of its own. */
+static void check_flow(const struct source *s)
+{
+    enum { N_STEPS = 12 };
+    struct flow_places at = {.n = 0};
+    struct flow_places next = {.n = 0};
+    struct source_flow *f = NULL;
+    uint32_t n_lines = source_n_lines(s);
+    struct cwm_err err;
+
+    if (source_flow_new(s, &f, &err) != CWM_OK) {
+        must(err.code == CWM_LIMIT && err.message[0] != '\0');
+        return;
+    }
+    must(source_flow_calls(f, &at, NULL) == CWM_OK);
+    for (int i = 0; i < N_STEPS && at.n > 0; i++) {
+        for (size_t k = 0; k < at.n; k++) {
+            must(at.at[k].first >= 1 && at.at[k].first <= at.at[k].last);
+            must(at.at[k].last <= n_lines + 1);
+        }
+        must(source_flow_next(f, &at, (enum flow_event)(i % 5 % 3), &next,
+                              NULL) == CWM_OK);
+        must(i > 0 || next.n > 0); /* a line can follow a call */
+        must(flow_places_copy(&next, &at, NULL) == CWM_OK);
+    }
+    must(source_flow_script(f, &at, NULL) == CWM_OK);
+    flow_places_release(&at);
+    flow_places_release(&next);
+    source_flow_free(f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct source *s = NULL;
@@ -109,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     check_defs(s);
     check_compiled(s);
+    check_flow(s);
     (void)source_entry(s, "f", &at, &err);
     (void)source_entry(s, NULL, &at, &err);
     for (uint32_t line = 1; line <= source_n_lines(s) && line < 4; line++) {
