@@ -551,9 +551,9 @@ def size__is_paid_for_what_is_kept():
                   set(range(10**6)), b"\xff" * 10**7, tuple([1.5] * 10**6),
                   ["é" * 10**6] * 10, collections.deque(range(10**6)),
                   collections.OrderedDict.fromkeys(range(10**5))):
-        begin = time.perf_counter()
+        begin = time.process_time()
         data, cut = cwm_value.render(value)
-        spent = time.perf_counter() - begin
+        spent = time.process_time() - begin
         assert cut and MAX_BYTES - 4 < len(data) <= MAX_BYTES
         assert spent < 0.02, (type(value), spent)
         want = repr(value).encode()
