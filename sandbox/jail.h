@@ -45,6 +45,8 @@ struct jail_run {
     pid_t companion;
 };
 
+struct jail_attendance; /* opaque: jail_attend.c */
+
 struct jail_callbacks {
     /* In the parent, before each fork; may be NULL. */
     void (*before_fork)(void *ctx);
@@ -76,6 +78,16 @@ struct jail_callbacks {
      * has died, so the child watches it.
      */
     int (*companion)(void *ctx, int peer);
+    /*
+     * In an attendant: a process that stands beside runs, forked from pid 1
+     * and confined as they are, but with no folder.  A run that asks for it
+     * (sandbox_limits.is_attended) is the companion alone, forked from pid 1;
+     * the attendant has its request, the shared memory and the socket's other
+     * end.  So it is trusted with all of its runs: nothing of one may be left
+     * in it for the next.  Takes runs from jail_attend_next() until there is
+     * none; returns the exit status.  NULL: there are no attendants.
+     */
+    int (*attend)(void *ctx, struct jail_attendance *a);
 };
 
 /*
@@ -85,6 +97,20 @@ struct jail_callbacks {
 enum cwm_rc jail_serve(struct jail *jail, const char *hello,
                        const struct jail_callbacks *callbacks, void *ctx,
                        struct cwm_err *err);
+
+/* For use in an attendant: the next run; false: there will be none. */
+bool jail_attend_next(struct jail_attendance *a, struct jail_run *ret_run);
+/*
+ * The wait status of the run's companion, once it has ended, and its CPU time;
+ * -1: unknown.
+ */
+int jail_attend_wait(struct jail_attendance *a, uint64_t *ret_cpu_us);
+/*
+ * The run is over: its request and socket (unless -1) are gone, its companion
+ * is killed.  is_last: the attendant ends now; there will be another one.
+ */
+void jail_attend_done(struct jail_attendance *a, const struct jail_run *run,
+                      bool is_last);
 
 /*
  * For use inside a run: fork a scratch process whose effects cannot reach the

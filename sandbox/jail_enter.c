@@ -224,7 +224,7 @@ enum cwm_rc jail_enter(int argc, char **argv, struct jail **ret_jail,
     }
     jail->control_fd = PROTOCOL_CONTROL_FD;
     jail->last_pid_fd = jail->notify_fd = jail->child_fd = -1;
-    jail->statm_fd = jail->ready_fd = -1;
+    jail->statm_fd = jail->ready_fd = jail->attendant.fd = -1;
     rc = protocol_policy_read(PROTOCOL_POLICY_FD, &jail->policy, err);
     if (rc != CWM_OK) {
         cwm_free(jail);

@@ -38,6 +38,14 @@ struct jail_scratch_page {
     } ended[8]; /* a ring: entry n is the nth that ended, modulo 8 */
 };
 
+/* The attendant, as pid 1 has it. */
+struct jail_attendant {
+    pid_t pid;     /* 0: there is none */
+    int fd;        /* owned; -1 */
+    bool is_ready; /* it is confined */
+    clockid_t clock;
+};
+
 struct jail {
     int control_fd;  /* owned */
     int last_pid_fd; /* owned; -1: pids are not the same every time */
@@ -62,6 +70,7 @@ struct jail {
     bool stays_root;      /* pid 1 is root: the child becomes nobody */
     char folder[64];      /* the private folder's path */
     struct jail_scratch_page *scratch; /* owned mapping */
+    struct jail_attendant attendant;
 };
 
 /* Read access that every run has. */
@@ -96,8 +105,9 @@ int jail__seccomp_load_gate(const struct jail *jail, bool has_others);
 int jail__landlock_prepare(struct jail *jail);
 /* A run's child: a ruleset with all but the private folder; a descriptor. */
 int jail__landlock_ruleset(const struct jail *jail);
-/* In the private folder: from here on only what the rules say. */
-int jail__landlock_restrict(const struct jail *jail, int ruleset);
+/* From here on only what the rules say; the current folder is private. */
+int jail__landlock_restrict(const struct jail *jail, int ruleset,
+                            bool has_folder);
 
 /* jail_run.c */
 
@@ -113,6 +123,50 @@ _Noreturn void jail__run_child(struct jail *jail,
                                const struct jail_order *order,
                                const struct jail_callbacks *callbacks,
                                void *ctx);
+
+/* The request in memory of the caller's own; -1 with errno. */
+int jail__map_request(int fd, struct jail_run *ret_run);
+/* The companion of an attended run: all there is of it. */
+_Noreturn void jail__run_attended(struct jail *jail,
+                                  const struct jail_order *order,
+                                  const struct jail_callbacks *callbacks,
+                                  void *ctx, int peer);
+/* The attendant; `fd` leads to pid 1. */
+_Noreturn void jail__run_attendant(struct jail *jail,
+                                   const struct sandbox_limits *limits,
+                                   const struct jail_callbacks *callbacks,
+                                   void *ctx, int fd);
+
+/* jail_attend.c: in pid 1 */
+
+enum jail_attend_type {
+    JAIL_ATTEND_READY, /* it is confined */
+    JAIL_ATTEND_RUN,   /* from pid 1: the companion's pid; two descriptors */
+    JAIL_ATTEND_WAIT,  /* what is the companion's wait status? */
+    JAIL_ATTEND_ENDED, /* from pid 1: this */
+    JAIL_ATTEND_DONE,  /* 1: the attendant ends */
+};
+
+/* With these walls, is nobody but two in the pid namespace? */
+bool jail__attendant_fits(const struct jail *jail,
+                          const struct jail_callbacks *callbacks);
+/* Unless it is there; -1 with errno. */
+int jail__attendant_start(struct jail *jail,
+                          const struct sandbox_limits *limits,
+                          const struct jail_callbacks *callbacks, void *ctx);
+/* If it is there: it is not, any more. */
+void jail__attendant_stop(struct jail *jail);
+/* Fork a run's companion and tell the attendant; its pid, -1 with errno. */
+pid_t jail__attendant_order(struct jail *jail, const struct jail_order *order,
+                            const struct jail_callbacks *callbacks, void *ctx);
+void jail__attendant_tell_end(const struct jail *jail, int status,
+                              uint64_t cpu_us);
+/* What it said, if it did; false: nothing is there, or it hung up. */
+bool jail__attendant_heard(const struct jail *jail,
+                           enum jail_attend_type *ret_type, int32_t *ret_value);
+/* The next pid is `last` + 1, where that can be set. */
+void jail__set_last_pid(struct jail *jail, int last);
+struct jail_attendance *jail__attendance_new(struct jail *jail, int fd);
 
 /* jail_scratch.c */
 

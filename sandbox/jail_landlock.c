@@ -142,10 +142,11 @@ int jail__landlock_ruleset(const struct jail *jail)
     return ruleset;
 }
 
-int jail__landlock_restrict(const struct jail *jail, int ruleset)
+int jail__landlock_restrict(const struct jail *jail, int ruleset,
+                            bool has_folder)
 {
-    int folder = open(".", O_PATH | O_CLOEXEC);
-    int rc = -1;
+    int folder = has_folder ? open(".", O_PATH | O_CLOEXEC) : -1;
+    int rc = has_folder ? -1 : 0;
 
     if (folder >= 0) {
         rc = add_rule(ruleset, folder,

@@ -30,8 +30,11 @@
 /* Queued signals and POSIX timers: kernel memory outside of RLIMIT_AS. */
 #define PENDING_SIGNALS 256
 
-/* What stays open until the child is confined: where it says so, and the
- * Landlock ruleset. */
+/* An attendant's CPU time: it ends by itself long before. */
+#define ATTENDANT_CPU_MS 86400000u
+
+/* What stays open until the child is confined: where it says so (or, of an
+ * attendant and an attended run, its socket) and the Landlock ruleset. */
 enum { READY_FD = 3, RULESET_FD, FIRST_CLOSED_FD };
 
 static int set_limits(const struct jail *jail,
@@ -109,10 +112,10 @@ static int drop_rights(const struct jail *jail)
 
 /* has_others: there are processes that it must not signal. */
 static int confine(struct jail *jail, const struct sandbox_limits *limits,
-                   bool has_others)
+                   bool has_others, bool has_folder)
 {
     if (jail->landlock_abi > 0) {
-        if (jail__landlock_restrict(jail, RULESET_FD) < 0) {
+        if (jail__landlock_restrict(jail, RULESET_FD, has_folder) < 0) {
             return -1;
         }
         close(RULESET_FD);
@@ -124,9 +127,10 @@ static int confine(struct jail *jail, const struct sandbox_limits *limits,
 }
 
 /* Descriptors 0, 1, 2, the two of our own, and nothing else. */
-static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS])
+static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS],
+                            int third)
 {
-    int ready = fcntl(jail->ready_fd, F_DUPFD_CLOEXEC, FIRST_CLOSED_FD);
+    int ready = fcntl(third, F_DUPFD_CLOEXEC, FIRST_CLOSED_FD);
     int ruleset = -1;
 
     if (jail->landlock_abi > 0) {
@@ -145,8 +149,7 @@ static int take_descriptors(const struct jail *jail, const int fds[RUN_N_FDS])
     return close_range(FIRST_CLOSED_FD, ~0u, 0);
 }
 
-/* The request in memory of the child's own; -1 with errno. */
-static int map_request(int fd, struct jail_run *ret_run)
+int jail__map_request(int fd, struct jail_run *ret_run)
 {
     struct stat st;
     void *data;
@@ -185,11 +188,10 @@ static _Noreturn void run_companion(struct jail *jail,
 {
     sigset_t none;
 
-    close(READY_FD);
     if ((run->request_len > 0 &&
          munmap((void *)(uintptr_t)run->request, run->request_len) < 0) ||
         (jail->shared_len > 0 && munmap(jail->shared, jail->shared_len) < 0) ||
-        confine(jail, &order->limits, true) < 0) {
+        confine(jail, &order->limits, true, true) < 0) {
         _exit(127); /* its peer sees that it never said anything */
     }
     memset(run, 0, sizeof(*run));
@@ -211,6 +213,7 @@ static int start_companion(struct jail *jail, const struct jail_order *order,
     }
     pid = fork();
     if (pid == 0) {
+        close(READY_FD);
         close(pair[0]);
         run_companion(jail, order, callbacks, ctx, run, pair[1]);
     }
@@ -234,8 +237,9 @@ void jail__run_child(struct jail *jail, const struct jail_order *order,
     if (!jail->walls[SANDBOX_WALL_PID_NS].up) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
     }
-    if (map_request(order->fds[RUN_FD_REQUEST], &run) < 0 ||
-        take_descriptors(jail, order->fds) < 0 || chdir(jail->folder) < 0) {
+    if (jail__map_request(order->fds[RUN_FD_REQUEST], &run) < 0 ||
+        take_descriptors(jail, order->fds, jail->ready_fd) < 0 ||
+        chdir(jail->folder) < 0) {
         _exit(127); /* unconfined: pid 1 sees that nothing was reported */
     }
     if (callbacks->after_fork_child) {
@@ -246,11 +250,49 @@ void jail__run_child(struct jail *jail, const struct jail_order *order,
     }
     if ((has_companion &&
          start_companion(jail, order, callbacks, ctx, &run) < 0) ||
-        confine(jail, &order->limits, has_companion) < 0) {
+        confine(jail, &order->limits, has_companion, true) < 0) {
         report((uint64_t)errno + 1);
         _exit(127);
     }
     sigprocmask(SIG_SETMASK, &none, NULL);
     report(1);
     _exit(callbacks->run(ctx, &run));
+}
+
+void jail__run_attended(struct jail *jail, const struct jail_order *order,
+                        const struct jail_callbacks *callbacks, void *ctx,
+                        int peer)
+{
+    struct jail_run run = {.companion_fd = -1};
+
+    setsid();
+    if (take_descriptors(jail, order->fds, peer) < 0 ||
+        chdir(jail->folder) < 0) {
+        _exit(127); /* the attendant sees that it never said anything */
+    }
+    if (callbacks->after_fork_child) {
+        callbacks->after_fork_child(ctx);
+    }
+    run_companion(jail, order, callbacks, ctx, &run, READY_FD);
+}
+
+void jail__run_attendant(struct jail *jail, const struct sandbox_limits *limits,
+                         const struct jail_callbacks *callbacks, void *ctx,
+                         int fd)
+{
+    struct sandbox_limits own = *limits;
+    struct jail_attendance *a = jail__attendance_new(jail, READY_FD);
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int fds[RUN_N_FDS] = {null_fd, null_fd, null_fd, null_fd};
+    sigset_t none;
+
+    setsid();
+    own.cpu_ms = ATTENDANT_CPU_MS;
+    if (!a || null_fd < 0 || take_descriptors(jail, fds, fd) < 0 ||
+        chdir("/") < 0 || confine(jail, &own, true, false) < 0) {
+        _exit(127); /* pid 1 sees that it never was ready */
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    _exit(callbacks->attend(ctx, a));
 }

@@ -32,9 +32,11 @@
 struct watch {
     struct jail *jail;              /* borrowed */
     const struct jail_order *order; /* borrowed */
+    bool is_attended; /* `pid` is the companion, and the attendant decides */
     pid_t pid;
-    bool ended;         /* `status` is the child's */
-    int status;         /* wait status */
+    bool ended; /* `status` is the child's */
+    int status; /* wait status */
+    uint64_t child_cpu_us;
     uint32_t end;       /* why we kill it, or NO_END */
     uint32_t n_scratch; /* granted and not ended */
     bool hung_up;       /* the host is gone */
@@ -42,6 +44,13 @@ struct watch {
     uint64_t cpu_us; /* of what has been reaped */
     uint64_t max_rss_bytes;
     clockid_t cpu_clock;
+    /* Of the attendant: */
+    bool asks;    /* for the companion's status */
+    bool is_done; /* with this run */
+    bool is_gone; /* `its_status` is its wait status, else 0 */
+    bool is_last; /* it wants to be gone */
+    int its_status;
+    uint64_t its_start_us; /* its CPU time before the run */
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -65,9 +74,16 @@ static void note_reaped(struct watch *w, pid_t pid, int status,
     uint64_t rss = (uint64_t)usage->ru_maxrss * 1024;
 
     w->cpu_us += timeval_us(usage->ru_utime) + timeval_us(usage->ru_stime);
-    if (pid == w->pid) {
+    if (w->is_attended && pid == w->jail->attendant.pid) {
+        w->cpu_us -= w->its_start_us;
+        w->is_gone = true;
+        w->its_status = status;
+        w->jail->attendant.pid = 0;
+    } else if (pid == w->pid) {
         w->ended = true;
         w->status = status;
+        w->child_cpu_us =
+            timeval_us(usage->ru_utime) + timeval_us(usage->ru_stime);
         w->max_rss_bytes = rss;
     } else {
         w->n_scratch -= w->n_scratch > 0;
@@ -114,7 +130,7 @@ static void answer_scratch(struct watch *w)
     (void)reap(w, WNOHANG);
     memset(&u, 0, sizeof(u));
     u.answer.id = id;
-    if (w->n_scratch < JAIL_MAX_SCRATCH && !w->ended) {
+    if (w->n_scratch < JAIL_MAX_SCRATCH && !w->ended && !w->is_attended) {
         u.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     } else {
         u.answer.error = -EAGAIN;
@@ -137,6 +153,37 @@ static void take_order(struct watch *w)
     }
 }
 
+/* What the attendant used of this run, as long as it is there. */
+static uint64_t its_cpu_us(const struct watch *w)
+{
+    uint64_t now = w->is_attended && w->jail->attendant.pid > 0
+                       ? clock_us(w->jail->attendant.clock)
+                       : 0;
+
+    return now > w->its_start_us ? now - w->its_start_us : 0;
+}
+
+static void listen_to_attendant(struct watch *w)
+{
+    enum jail_attend_type type;
+    int32_t value;
+
+    while (jail__attendant_heard(w->jail, &type, &value)) {
+        if (type == JAIL_ATTEND_READY) {
+            w->jail->attendant.is_ready = true;
+        } else if (type == JAIL_ATTEND_WAIT) {
+            w->asks = true;
+        } else if (type == JAIL_ATTEND_DONE) {
+            w->is_done = true;
+            w->is_last = value != 0;
+        }
+    }
+    if (w->asks && w->ended) {
+        w->asks = false;
+        jail__attendant_tell_end(w->jail, w->status, w->child_cpu_us);
+    }
+}
+
 /*
  * Over a limit of time?  Else until when to sleep: the child cannot be over
  * its CPU limit before all CPUs have worked for what it has left.
@@ -145,7 +192,7 @@ static int64_t check_clocks(struct watch *w)
 {
     const struct sandbox_limits *limits = &w->order->limits;
     uint64_t wall = clock_us(CLOCK_MONOTONIC) - w->start_us;
-    uint64_t cpu = clock_us(w->cpu_clock) + w->cpu_us;
+    uint64_t cpu = clock_us(w->cpu_clock) + w->cpu_us + its_cpu_us(w);
     uint64_t wall_left;
     uint64_t cpu_left;
 
@@ -183,27 +230,67 @@ static void end_all(struct watch *w)
     (void)reap(w, 0);
 }
 
+/* An attended run: the companion cannot have made processes, and the attendant
+ * stays, unless it ended in the middle of something. */
+static void end_attended(struct watch *w)
+{
+    struct rusage usage;
+    int status;
+
+    while (!w->ended) {
+        kill(w->pid, SIGKILL);
+        if (wait4(w->pid, &status, __WALL, &usage) == w->pid) {
+            note_reaped(w, w->pid, status, &usage);
+        } else if (errno != EINTR) {
+            return;
+        }
+    }
+    listen_to_attendant(w); /* its last words may be there still */
+    w->cpu_us += its_cpu_us(w);
+    if (w->is_gone || w->is_last || !w->is_done) {
+        jail__attendant_stop(w->jail);
+    }
+    if (w->is_done) {
+        w->its_status = 0;
+    }
+}
+
+static bool is_over(const struct watch *w)
+{
+    if (w->hung_up || w->end != NO_END) {
+        return true;
+    }
+    return w->is_attended ? w->is_done || w->is_gone : w->ended;
+}
+
 static void watch_child(struct watch *w)
 {
     struct pollfd fds[] = {
         {w->jail->control_fd, POLLIN, 0},
         {w->jail->child_fd, POLLIN, 0},
         {w->jail->notify_fd, POLLIN, 0},
+        {w->is_attended ? w->jail->attendant.fd : -1, POLLIN, 0},
     };
     struct signalfd_siginfo info;
 
-    while (!w->ended && !w->hung_up && w->end == NO_END) {
+    while (!is_over(w)) {
         int64_t left_us = check_clocks(w);
         struct timespec timeout = {left_us / 1000000,
                                    (left_us % 1000000) * 1000};
 
-        if (w->end != NO_END || ppoll(fds, 3, &timeout, NULL) <= 0) {
+        if (w->end != NO_END || ppoll(fds, 4, &timeout, NULL) <= 0) {
             continue;
         }
         if (fds[1].revents) {
             while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
             }
             (void)reap(w, WNOHANG);
+        }
+        if (w->is_attended && (fds[3].revents || w->ended)) {
+            listen_to_attendant(w);
+        }
+        if (fds[3].revents & POLLHUP) {
+            fds[3].fd = -1; /* it ends; SIGCHLD comes */
         }
         if (fds[2].revents & POLLIN) {
             answer_scratch(w);
@@ -212,7 +299,11 @@ static void watch_child(struct watch *w)
             take_order(w);
         }
     }
-    end_all(w);
+    if (w->is_attended) {
+        end_attended(w);
+    } else {
+        end_all(w);
+    }
     while (read(w->jail->child_fd, &info, sizeof(info)) > 0) {
     }
 }
@@ -223,46 +314,62 @@ static struct sandbox_verdict decide(const struct watch *w, uint64_t wall_us)
                                 .cpu_us = w->cpu_us,
                                 .wall_us = wall_us,
                                 .max_rss_bytes = w->max_rss_bytes};
+    const int status = w->is_attended ? w->its_status : w->status;
 
     if (w->end != NO_END) {
         v.end = (enum sandbox_end)w->end;
     } else if (w->cpu_us > w->order->limits.cpu_ms * 1000) {
         v.end = SANDBOX_END_CPU_TIME;
-    } else if (WIFSIGNALED(w->status) && WTERMSIG(w->status) == SIGSYS) {
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
         v.end = SANDBOX_END_DENIED;
         v.code = -1;
-    } else if (WIFSIGNALED(w->status)) {
+    } else if (WIFSIGNALED(status)) {
         v.end = SANDBOX_END_SIGNALLED;
-        v.code = WTERMSIG(w->status);
+        v.code = WTERMSIG(status);
     } else {
-        v.code = WEXITSTATUS(w->status);
+        v.code = WEXITSTATUS(status);
     }
     return v;
 }
 
-static pid_t fork_child(struct jail *jail, const struct jail_order *order,
+static pid_t fork_child(const struct watch *w,
                         const struct jail_callbacks *callbacks, void *ctx)
 {
+    struct jail *jail = w->jail;
     pid_t pid;
 
     memset(jail->scratch, 0, sizeof(*jail->scratch));
     if (callbacks->before_fork) {
         callbacks->before_fork(ctx);
     }
-    /* The next pid is 2, as for every run.  Where that cannot be set pids
-     * count on, which only programs that print them can tell. */
-    if (jail->last_pid_fd >= 0 && pwrite(jail->last_pid_fd, "1", 1, 0) < 0) {
-        close(jail->last_pid_fd);
-        jail->last_pid_fd = -1;
+    if (w->is_attended) {
+        pid = jail__attendant_order(jail, w->order, callbacks, ctx);
+    } else {
+        jail__set_last_pid(jail, 1); /* a run's pid is always 2 */
+        pid = fork();
     }
-    pid = fork();
     if (pid == 0) {
-        jail__run_child(jail, order, callbacks, ctx);
+        jail__run_child(jail, w->order, callbacks, ctx);
     }
     if (callbacks->after_fork_parent) {
         callbacks->after_fork_parent(ctx);
     }
     return pid;
+}
+
+/* What runs the program has said that it was confined before. */
+static enum cwm_rc check_confined(const struct watch *w, struct cwm_err *err)
+{
+    uint64_t ready = 0;
+
+    if (w->is_attended ? w->jail->attendant.is_ready
+                       : read(w->jail->ready_fd, &ready, sizeof(ready)) > 0 &&
+                             ready == 1) {
+        return CWM_OK;
+    }
+    return CWM_FAIL(err, CWM_SYSTEM, "could not confine a run: %s",
+                    ready > 1 ? strerror((int)ready - 1)
+                              : "its child ended early");
 }
 
 static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
@@ -271,15 +378,25 @@ static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
 {
     struct watch w = {.jail = jail, .order = order, .end = NO_END};
     struct message m;
-    uint64_t ready = 0;
+    enum cwm_rc rc;
 
     w.start_us = clock_us(CLOCK_MONOTONIC);
+    w.is_attended =
+        order->limits.is_attended && jail__attendant_fits(jail, callbacks);
+    if (!w.is_attended) {
+        jail__attendant_stop(jail);
+    } else if (jail__attendant_start(jail, &order->limits, callbacks, ctx) <
+               0) {
+        return CWM_FAIL(err, CWM_SYSTEM, "could not fork an attendant: %s",
+                        strerror(errno));
+    }
+    w.its_start_us = w.is_attended ? clock_us(jail->attendant.clock) : 0;
     if (jail__folder_open(jail, &order->limits) < 0) {
         return CWM_FAIL(err, CWM_SYSTEM,
                         "could not make the private folder: %s",
                         strerror(errno));
     }
-    w.pid = fork_child(jail, order, callbacks, ctx);
+    w.pid = fork_child(&w, callbacks, ctx);
     for (int i = 0; i < RUN_N_FDS; i++) {
         close(order->fds[i]);
     }
@@ -293,11 +410,9 @@ static enum cwm_rc serve_run(struct jail *jail, struct jail_order *order,
     if (w.hung_up) {
         return CWM_FAIL(err, CWM_CANCELLED, "the other side has hung up");
     }
-    if ((read(jail->ready_fd, &ready, sizeof(ready)) < 0 || ready != 1) &&
-        w.end == NO_END) {
-        return CWM_FAIL(err, CWM_SYSTEM, "could not confine a run: %s",
-                        ready > 1 ? strerror((int)ready - 1)
-                                  : "its child ended early");
+    rc = w.end == NO_END ? check_confined(&w, err) : CWM_OK;
+    if (rc != CWM_OK) {
+        return rc;
     }
     protocol_message_init(&m, MESSAGE_RESULT, NULL);
     m.run_id = order->run_id;

@@ -77,6 +77,8 @@ struct sandbox_limits {
     uint64_t output_bytes; /* stdout and stderr together */
     uint32_t tasks;        /* threads */
     uint32_t open_files;
+    bool is_attended; /* under the worker's attendant (jail.h), where walls and
+                         worker have one */
 };
 
 struct sandbox_policy {
