@@ -35,7 +35,10 @@ enum judge_state {
     JUDGE_DONE,
     JUDGE_STOPPED,  /* the candidate is gone: see the last test's cell */
     JUDGE_UNLOADED, /* no test was run; the first entry says why */
-    JUDGE_BROKEN    /* our own failure */
+    JUDGE_BROKEN,   /* our own failure */
+    /* The tests are not what an attendant may run (eval/worker/judge_plain.h);
+     * nothing else of the result counts. */
+    JUDGE_UNATTENDED
 };
 
 struct judge_test {

@@ -464,7 +464,9 @@ static bool agent_init(struct agent *a, int peer)
     cwm_buf_init(&a->in, LINK_MAX_BYTES + 1);
     cwm_buf_init(&a->out, LINK_MAX_BYTES);
     cwm_buf_init(&a->now, LINK_MAX_BYTES);
-    if (!silence() || !warm_renew() || !judge_side_init(&a->side, true, NULL)) {
+    /* Streams are made for pipes: /dev/null would want others. */
+    if (!warm_renew() || !silence() ||
+        !judge_side_init(&a->side, true, NULL, 0)) {
         return false;
     }
     a->names = make_module();

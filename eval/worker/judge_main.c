@@ -17,6 +17,8 @@
 #include "cwm/base/alloc.h"
 #include "eval/judge_request.h"
 #include "eval/worker/judge_agent.h"
+#include "eval/worker/judge_heap.h"
+#include "eval/worker/judge_plain.h"
 #include "eval/worker/judge_tester.h"
 #include "eval/worker/judge_value.h"
 #include "sandbox/jail.h"
@@ -40,9 +42,16 @@ static int run_companion(void *ctx, int peer)
     return judge_agent_serve(peer);
 }
 
+static int attend(void *ctx, struct jail_attendance *a)
+{
+    (void)ctx;
+    return judge_tester_attend(a);
+}
+
 static int run_request(void *ctx, const struct jail_run *run)
 {
     struct judge_request request;
+    struct jail_run own = *run;
     int status;
 
     (void)ctx;
@@ -53,7 +62,7 @@ static int run_request(void *ctx, const struct jail_run *run)
     if (request.mode == JUDGE_SCRIPT) {
         status = judge_script_run(request.program.data, request.program.len);
     } else {
-        status = judge_tester_run(&request, run);
+        status = judge_tester_run(&request, &own);
     }
     _exit(status); /* nothing of the tester's is torn down */
 }
@@ -63,7 +72,8 @@ static int serve(int argc, char **argv, const char *python, uint32_t hash_seed)
     static const struct jail_callbacks callbacks = {.run = run_request,
                                                     .wants_companion =
                                                         wants_companion,
-                                                    .companion = run_companion};
+                                                    .companion = run_companion,
+                                                    .attend = attend};
     struct jail *jail = NULL;
     struct cwm_err err = {0};
     enum cwm_rc rc;
@@ -71,13 +81,16 @@ static int serve(int argc, char **argv, const char *python, uint32_t hash_seed)
     if (jail_enter(argc, argv, &jail, &err) != CWM_OK) {
         return STATUS_OURS;
     }
+    judge_heap_open();
     rc = warm_start(python, hash_seed, &err);
-    if (rc == CWM_OK && (!judge_value_prepare() || !judge_tester_prepare())) {
+    if (rc == CWM_OK && (!judge_value_prepare() || !judge_tester_prepare() ||
+                         !judge_plain_prepare())) {
         rc = warm_python_error("could not prepare the judge", &err);
     }
     if (rc == CWM_OK) {
         rc = warm_up(&err);
     }
+    judge_heap_close();
     /* Who asks for other hashes asks what depends on chance: random, too. */
     if (rc == CWM_OK && !warm_seed(hash_seed)) {
         rc = warm_python_error("could not seed", &err);

@@ -11,12 +11,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cwm/base/alloc.h"
 #include "eval/matrix.h"
 #include "eval/worker/judge_agent.h"
 #include "eval/worker/judge_link.h"
+#include "eval/worker/judge_plain.h"
 #include "eval/worker/judge_value.h"
 
 #define STATUS_OURS 3
+
+/* An attendant's; then it is a new one, whatever the interpreter collected. */
+#define MAX_RUNS 256u
 
 /* Real time that is always given: a loaded machine lets us wait. */
 #define WALL_LEAST_US 2000000u
@@ -64,13 +69,17 @@ static const char classes_text[] =
 static PyObject *remote_type;
 static PyObject *names_type;
 
-/* One run's; there is one run a process. */
+/* One run's; in an attendant of the run under way. */
 static struct tester {
     const struct judge_request *request; /* borrowed */
-    uint8_t *shared;                     /* borrowed */
-    int peer;
-    pid_t candidate;
+    struct jail_run *run;                /* borrowed */
+    struct jail_attendance *attendance;  /* borrowed; NULL: the only run */
+    bool is_stopped;                     /* the verdict is there already */
+    bool is_dead;                        /* the candidate: the next two count */
+    int status;                          /* as it ended */
+    uint64_t dead_us;
     clockid_t clock; /* the candidate's CPU time */
+    PyObject *codes; /* owned: a list, of the tests; None: does not compile */
     struct judge_side side;
     PyObject *names;    /* owned: the tests' namespace */
     PyObject *provided; /* owned: a set of names that the candidate defines */
@@ -89,7 +98,7 @@ static struct tester {
 static void put_u32(size_t at, uint32_t value)
 {
     for (int i = 0; i < 4; i++) {
-        tester.shared[at + (size_t)i] = (uint8_t)(value >> (8 * i));
+        tester.run->shared[at + (size_t)i] = (uint8_t)(value >> (8 * i));
     }
 }
 
@@ -103,9 +112,31 @@ static uint64_t clock_us(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Pid 1's child it is where we are an attendant, which reaps it. */
+static void await_death(void)
+{
+    if (!tester.is_dead) {
+        tester.status = jail_attend_wait(tester.attendance, &tester.dead_us);
+        tester.is_dead = true;
+    }
+}
+
+static uint64_t candidate_us(void)
+{
+    struct timespec now;
+
+    /* One that was reaped has no clock; one that did not run yet has 0. */
+    if (tester.attendance &&
+        (tester.is_dead || clock_gettime(tester.clock, &now) < 0)) {
+        await_death();
+        return tester.dead_us;
+    }
+    return clock_us(tester.clock);
+}
+
 static uint32_t used_us(void)
 {
-    uint64_t now = clock_us(tester.clock);
+    uint64_t now = candidate_us();
 
     return now > tester.start_us ? (uint32_t)(now - tester.start_us) : 0;
 }
@@ -117,7 +148,7 @@ static uint32_t waited_us(void)
 
 static void begin(uint64_t limit_us)
 {
-    tester.start_us = clock_us(tester.clock);
+    tester.start_us = candidate_us();
     tester.start_wall_us = clock_us(CLOCK_MONOTONIC);
     tester.limit_us = limit_us;
 }
@@ -134,14 +165,23 @@ static void write_cell(enum matrix_cell cell, uint32_t cpu_us)
     put_u32(0, ++tester.n_done);
 }
 
-/* How did the candidate's process end?  It is our child. */
+/* How did the candidate's process end? */
 static enum matrix_cell cell_of_death(uint32_t *ret_cpu_us)
 {
+    const pid_t candidate = tester.run->companion;
     int status = 0;
 
-    *ret_cpu_us = used_us();
-    if (waitpid(tester.candidate, &status, 0) != tester.candidate ||
-        !WIFSIGNALED(status)) {
+    if (tester.attendance) {
+        await_death();
+        status = tester.status;
+        *ret_cpu_us = used_us();
+    } else {
+        *ret_cpu_us = used_us();
+        if (waitpid(candidate, &status, 0) != candidate) {
+            return MATRIX_CRASH;
+        }
+    }
+    if (status == -1 || !WIFSIGNALED(status)) {
         return MATRIX_CRASH;
     }
     switch (WTERMSIG(status)) {
@@ -156,22 +196,37 @@ static enum matrix_cell cell_of_death(uint32_t *ret_cpu_us)
     }
 }
 
-/* No test goes on without its candidate: not even one that catches all. */
-static _Noreturn void stop(enum matrix_cell cell, uint32_t cpu_us)
+/*
+ * No test goes on without its candidate, not even one that catches all.  A
+ * plain one may go on, since it can do no harm; its verdict is written.
+ */
+static void stop(enum matrix_cell cell, uint32_t cpu_us)
 {
     write_cell(cell, cpu_us);
     put_u32(4, JUDGE_STOPPED);
-    _exit(0);
+    if (!tester.attendance) {
+        _exit(0);
+    }
+    tester.is_stopped = true;
 }
 
-static _Noreturn void stop_gone(void)
+static void stop_gone(void)
 {
     uint32_t cpu_us;
     enum matrix_cell cell;
 
-    close(tester.peer); /* an agent that only lost its tongue ends */
+    close(tester.run->companion_fd); /* one that only lost its tongue ends */
+    tester.run->companion_fd = -1;
     cell = cell_of_death(&cpu_us);
     stop(cell, cpu_us);
+}
+
+/* What the tests turn out to need an attendant cannot give. */
+static _Noreturn void give_up(void)
+{
+    put_u32(4, JUDGE_UNATTENDED);
+    jail_attend_done(tester.attendance, tester.run, true);
+    _exit(0);
 }
 
 /* ---- asking ---- */
@@ -180,9 +235,9 @@ static _Noreturn void stop_gone(void)
  * Wait for the answer as long as the candidate has time left.  Its clock is
  * looked at when all it has left could be used up.
  */
-static void wait_for_answer(void)
+static bool wait_for_answer(void)
 {
-    struct pollfd fd = {tester.peer, POLLIN, 0};
+    struct pollfd fd = {tester.run->companion_fd, POLLIN, 0};
 
     for (;;) {
         const uint64_t wall_us =
@@ -193,27 +248,46 @@ static void wait_for_answer(void)
 
         if (used > tester.limit_us || waited > wall_us) {
             stop(MATRIX_TIMEOUT, (uint32_t)used);
+            return false;
         }
         left_us = tester.limit_us - used;
         left_us = left_us < wall_us - waited ? left_us : wall_us - waited;
         if (poll(&fd, 1, (int)(left_us / 1000) + 1) > 0) {
-            return;
+            return true;
         }
     }
 }
 
-/* Send the question, have the answer.  Ends the run when there is none. */
-static void exchange(void)
+/* Send the question, have the answer; false: the run has ended. */
+static bool ask_and_wait(void)
 {
-    if (!link_send(tester.peer, &tester.question)) {
-        stop_gone();
+    if (tester.is_stopped) {
+        return false;
     }
-    wait_for_answer();
+    if (!link_send(tester.run->companion_fd, &tester.question)) {
+        stop_gone();
+        return false;
+    }
+    if (!wait_for_answer()) {
+        return false;
+    }
     /* A part of an answer and no more is a candidate's trick: it is alone
      * with its CPU time then, and the wall's limit ends it. */
-    if (!link_receive(tester.peer, &tester.answer)) {
+    if (!link_receive(tester.run->companion_fd, &tester.answer)) {
         stop_gone();
+        return false;
     }
+    return true;
+}
+
+/* The same; false with an error. */
+static bool exchange(void)
+{
+    if (ask_and_wait()) {
+        return true;
+    }
+    PyErr_SetString(PyExc_SystemExit, "the candidate is gone");
+    return false;
 }
 
 static void add_text(const char *text, size_t len)
@@ -360,7 +434,7 @@ static bool add_arguments(PyObject *args, PyObject *kwargs)
                              &tester.question);
 }
 
-static PyObject *ask_operation(unsigned what, unsigned number, const char *name,
+static PyObject *ask_operation(unsigned what, uint32_t number, const char *name,
                                size_t name_len, PyObject *args,
                                PyObject *kwargs)
 {
@@ -369,10 +443,9 @@ static PyObject *ask_operation(unsigned what, unsigned number, const char *name,
     link_add_u32(&tester.question, what);
     link_add_u32(&tester.question, number);
     add_text(name, name_len);
-    if (!add_arguments(args, kwargs)) {
+    if (!add_arguments(args, kwargs) || !exchange()) {
         return NULL;
     }
-    exchange();
     return take_answer(args);
 }
 
@@ -380,15 +453,17 @@ static PyObject *ask_operation(unsigned what, unsigned number, const char *name,
 static PyObject *ask(PyObject *self, PyObject *words)
 {
     unsigned what;
-    unsigned number;
+    unsigned long long object;
+    uint32_t number;
     const char *name;
     Py_ssize_t len;
     PyObject *args;
     PyObject *kwargs;
 
     (void)self;
-    if (!PyArg_ParseTuple(words, "IIs#O!O", &what, &number, &name, &len,
-                          &PyTuple_Type, &args, &kwargs)) {
+    if (!PyArg_ParseTuple(words, "IKs#O!O", &what, &object, &name, &len,
+                          &PyTuple_Type, &args, &kwargs) ||
+        !judge_side_number(&tester.side, object, &number)) {
         return NULL;
     }
     return ask_operation(what, number, name, (size_t)len, args, kwargs);
@@ -405,6 +480,9 @@ static PyObject *prelude_name(PyObject *name)
     PyObject *code;   /* owned */
     PyObject *result; /* owned */
 
+    if (text->len > 0 && tester.attendance) {
+        give_up();
+    }
     if (!tester.prelude) {
         tester.prelude = PyDict_New();
         if (!tester.prelude ||
@@ -610,8 +688,7 @@ static bool ask_to_load(PyObject *list)
         }
         add_text(name, (size_t)len);
     }
-    exchange();
-    return true;
+    return exchange();
 }
 
 /* MATRIX_PASS: loaded. */
@@ -642,37 +719,73 @@ static enum matrix_cell load(void)
 
 /* ---- tests ---- */
 
-static bool execute_inside(const struct judge_test *test)
+static PyObject *execute_inside(const struct judge_test *test,
+                                PyObject *test_code)
 {
     cwm_buf_clear(&tester.question);
     cwm_buf_addc(&tester.question, LINK_EXECUTE);
     add_text(test->text, test->len);
-    exchange();
-    return tester.answer.data[0] == LINK_VALUE;
+    if (!exchange()) {
+        return NULL;
+    }
+    return take_answer(test_code);
 }
 
-static void run_test(const struct judge_test *test)
+/* All tests; what does not compile is None. */
+static bool compile_all(void)
 {
-    PyObject *code = judge_compile(test->text, test->len, "tests.py");
-    PyObject *result = NULL; /* owned */
+    const struct judge_request *r = tester.request;
+
+    tester.codes = PyList_New((Py_ssize_t)r->n_tests);
+    for (size_t i = 0; tester.codes && i < r->n_tests; i++) {
+        PyObject *code =
+            judge_compile(r->tests[i].text, r->tests[i].len, "tests.py");
+
+        if (!code) {
+            PyErr_Clear();
+            Py_INCREF(Py_None);
+            code = Py_None;
+        }
+        PyList_SET_ITEM(tester.codes, (Py_ssize_t)i, code); /* steals */
+    }
+    return tester.codes != NULL;
+}
+
+/* May an attendant run them? */
+static bool are_plain(void)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tester.codes); i++) {
+        PyObject *code = PyList_GET_ITEM(tester.codes, i);
+
+        if (code != Py_None && !judge_plain_is(code)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_test(size_t i)
+{
+    const struct judge_test *test = &tester.request->tests[i];
+    PyObject *code = PyList_GET_ITEM(tester.codes, (Py_ssize_t)i);
+    PyObject *result; /* owned */
     enum matrix_cell cell;
     uint32_t used;
 
     begin(test->limit_us);
-    if (!code) {
-        PyErr_Clear();
+    if (code == Py_None) {
         write_cell(MATRIX_BAD_TEST, 0);
         return;
     }
     if (tester.request->mode == JUDGE_INSIDE) {
-        if (execute_inside(test)) {
-            result = Py_None;
-            Py_INCREF(result);
-        } else {
-            Py_XDECREF(take_answer(code));
-        }
+        result = execute_inside(test, code);
     } else {
         result = PyEval_EvalCode(code, tester.names, tester.names);
+    }
+    if (tester.is_stopped) {
+        PyErr_Clear();
+        Py_XDECREF(result);
+        return;
     }
     used = used_us();
     cell = result             ? MATRIX_PASS
@@ -682,7 +795,6 @@ static void run_test(const struct judge_test *test)
         cell = MATRIX_TIMEOUT;
     }
     Py_XDECREF(result);
-    Py_DECREF(code);
     write_cell(cell, used);
 }
 
@@ -701,16 +813,17 @@ static bool leave_folder(void)
 }
 
 static bool tester_init(const struct judge_request *request,
-                        const struct jail_run *run)
+                        struct jail_run *run, struct jail_attendance *a,
+                        uint64_t first)
 {
+    memset(&tester, 0, sizeof tester);
     tester.request = request;
-    tester.shared = run->shared;
-    tester.peer = run->companion_fd;
-    tester.candidate = run->companion;
+    tester.run = run;
+    tester.attendance = a;
     cwm_buf_init(&tester.question, LINK_MAX_BYTES);
     cwm_buf_init(&tester.answer, LINK_MAX_BYTES + 1);
     if (clock_getcpuclockid(run->companion, &tester.clock) != 0 ||
-        !leave_folder() || !judge_side_init(&tester.side, false, remote_type)) {
+        !judge_side_init(&tester.side, false, remote_type, first)) {
         return false;
     }
     tester.names = PyDict_New();
@@ -738,20 +851,51 @@ static int broken(void)
     return STATUS_OURS;
 }
 
-int judge_tester_run(const struct judge_request *request,
-                     const struct jail_run *run)
+/* Nothing of the run is left in this process. */
+static void tester_release(void)
 {
+    const struct itimerval none = {{0, 0}, {0, 0}};
+
+    setitimer(ITIMER_PROF, &none, NULL);
+    tester.is_stopped = true; /* what the tests leave may not ask any more */
+    PyErr_Clear();
+    if (tester.names) {
+        PyDict_Clear(tester.names); /* its functions hold it */
+    }
+    Py_CLEAR(tester.codes);
+    Py_CLEAR(tester.names);
+    Py_CLEAR(tester.provided);
+    Py_CLEAR(tester.builtins);
+    Py_CLEAR(tester.prelude);
+    judge_side_release(&tester.side);
+    cwm_buf_release(&tester.question);
+    cwm_buf_release(&tester.answer);
+    PyGC_Collect();
+    PyErr_Clear();
+}
+
+static int run_all(void)
+{
+    const struct judge_request *request = tester.request;
     enum matrix_cell cell;
 
-    if (run->shared_len <
-            JUDGE_HEAD_BYTES + JUDGE_CELL_BYTES * (request->n_tests + 1) ||
-        !tester_init(request, run)) {
+    if (tester.run->shared_len <
+        JUDGE_HEAD_BYTES + JUDGE_CELL_BYTES * (request->n_tests + 1)) {
         return STATUS_OURS;
     }
     start_timer(request->tester_us);
+    if (!compile_all()) {
+        return broken();
+    }
+    if (tester.attendance && request->mode == JUDGE_APART && !are_plain()) {
+        put_u32(4, JUDGE_UNATTENDED);
+        return 0;
+    }
     begin(request->load_limit_us);
-    wait_for_answer(); /* until it is ready */
-    if (!link_receive(tester.peer, &tester.answer)) {
+    if (!wait_for_answer()) { /* until it is ready */
+        return 0;
+    }
+    if (!link_receive(tester.run->companion_fd, &tester.answer)) {
         return broken();
     }
     if (request->mode == JUDGE_APART && !note_provided()) {
@@ -759,14 +903,49 @@ int judge_tester_run(const struct judge_request *request,
     }
     begin(request->load_limit_us);
     cell = load();
+    if (tester.is_stopped) {
+        return 0;
+    }
     put_u32(8, used_us());
     put_u32(12, waited_us());
     if (cell != MATRIX_PASS) {
         return unloaded(cell);
     }
-    for (size_t i = 0; i < request->n_tests; i++) {
-        run_test(&request->tests[i]);
+    for (size_t i = 0; i < request->n_tests && !tester.is_stopped; i++) {
+        run_test(i);
     }
-    put_u32(4, JUDGE_DONE);
+    if (!tester.is_stopped) {
+        put_u32(4, JUDGE_DONE);
+    }
     return 0;
+}
+
+int judge_tester_run(const struct judge_request *request, struct jail_run *run)
+{
+    if (!leave_folder() || !tester_init(request, run, NULL, 0)) {
+        return STATUS_OURS;
+    }
+    return run_all();
+}
+
+int judge_tester_attend(struct jail_attendance *a)
+{
+    struct judge_request request;
+    struct jail_run run;
+    int status = leave_folder() ? 0 : STATUS_OURS;
+
+    for (uint64_t n = 1;
+         status == 0 && n <= MAX_RUNS && jail_attend_next(a, &run); n++) {
+        status = judge_request_read(run.request, run.request_len, &request,
+                                    NULL) == CWM_OK &&
+                         tester_init(&request, &run, a, n << 32)
+                     ? run_all()
+                     : STATUS_OURS;
+        if (status == 0) {
+            tester_release();
+            cwm_free(request.tests);
+            jail_attend_done(a, &run, n == MAX_RUNS);
+        }
+    }
+    return status;
 }

@@ -25,7 +25,12 @@
 bool judge_tester_prepare(void);
 
 /* Run request's tests; verdicts into run->shared; the exit status. */
-int judge_tester_run(const struct judge_request *request,
-                     const struct jail_run *run);
+int judge_tester_run(const struct judge_request *request, struct jail_run *run);
+
+/*
+ * The same for one run after the other, of tests that leave nothing behind
+ * (judge_plain.h); where they do, the run's state is JUDGE_UNATTENDED.
+ */
+int judge_tester_attend(struct jail_attendance *a);
 
 #endif /* EVAL_WORKER_JUDGE_TESTER_H */

@@ -61,11 +61,12 @@ bool judge_value_prepare(void)
 }
 
 bool judge_side_init(struct judge_side *side, bool is_agent,
-                     PyObject *remote_type)
+                     PyObject *remote_type, uint64_t first)
 {
     memset(side, 0, sizeof *side);
     side->is_agent = is_agent;
     side->remote_type = remote_type;
+    side->first = first;
     if (is_agent) {
         side->kept = PyList_New(0);
         side->numbers = PyDict_New();
@@ -73,6 +74,24 @@ bool judge_side_init(struct judge_side *side, bool is_agent,
     }
     side->remotes = PyDict_New();
     return side->remotes != NULL;
+}
+
+void judge_side_release(struct judge_side *side)
+{
+    Py_CLEAR(side->kept);
+    Py_CLEAR(side->numbers);
+    Py_CLEAR(side->remotes);
+}
+
+bool judge_side_number(const struct judge_side *side, uint64_t number,
+                       uint32_t *ret_number)
+{
+    if (number < side->first || number - side->first > UINT32_MAX) {
+        PyErr_SetString(PyExc_TypeError, "an object of another candidate's");
+        return false;
+    }
+    *ret_number = (uint32_t)(number - side->first);
+    return true;
 }
 
 /* ---- writing ---- */
@@ -346,7 +365,8 @@ static bool put_remote(struct judge_side *side, PyObject *value,
                        struct cwm_buf *out)
 {
     PyObject *number; /* owned */
-    long n;
+    uint32_t n = 0;
+    bool done;
 
     if (PyFunction_Check(value)) {
         return put_function(value, out);
@@ -358,12 +378,13 @@ static bool put_remote(struct judge_side *side, PyObject *value,
         return false;
     }
     number = PyObject_GetAttrString(value, "_n");
-    n = number ? PyLong_AsLong(number) : -1;
+    done = number &&
+           judge_side_number(side, PyLong_AsUnsignedLongLong(number), &n);
     Py_XDECREF(number);
     cwm_buf_addc(out, 'H');
-    link_add_u32(out, (uint32_t)n);
+    link_add_u32(out, n);
     cwm_buf_addc(out, 0);
-    return n >= 0 && was_put(out);
+    return done && was_put(out);
 }
 
 /* int, str and the like by name; false without an error: it is none. */
@@ -714,8 +735,9 @@ static PyObject *get_function(const struct judge_side *side, const uint8_t **at,
 /* The Remote of number `n`: always the same one. */
 static PyObject *get_remote(struct judge_side *side, uint32_t n)
 {
-    PyObject *key = PyLong_FromUnsignedLong(n); /* owned */
-    PyObject *remote =                          /* borrowed, then owned */
+    PyObject *key = /* owned */
+        PyLong_FromUnsignedLongLong(side->first + n);
+    PyObject *remote = /* borrowed, then owned */
         key ? PyDict_GetItemWithError(side->remotes, key) : NULL;
 
     if (remote) {

@@ -31,14 +31,24 @@ struct judge_side {
     /* The tester's: */
     PyObject *remotes;     /* owned: a dict, number to Remote */
     PyObject *remote_type; /* borrowed */
+    uint64_t first;        /* number of this candidate's first object */
 };
 
 /* Once, when the interpreter is warm.  False: a Python error is set. */
 bool judge_value_prepare(void);
 
-/* False: a Python error is set (TypeError: cannot be sent). */
+/*
+ * A Remote's number is `first` and what the candidate calls it, so that those
+ * of other candidates, where there were some, are none of this one's.  False:
+ * a Python error is set.
+ */
 bool judge_side_init(struct judge_side *side, bool is_agent,
-                     PyObject *remote_type);
+                     PyObject *remote_type, uint64_t first);
+void judge_side_release(struct judge_side *side);
+/* The candidate's number of a Remote's; false: TypeError, it is another's. */
+bool judge_side_number(const struct judge_side *side, uint64_t number,
+                       uint32_t *ret_number);
+/* False: a Python error is set (TypeError: cannot be sent). */
 bool judge_value_write(struct judge_side *side, PyObject *value,
                        struct cwm_buf *out);
 /* A new reference, or NULL with a Python error. */
