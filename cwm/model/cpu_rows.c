@@ -5,6 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define WITH_F32 __attribute__((target("avx512f")))
+#define WITH_BF16                                                              \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define WITH_I8 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define INLINE  static inline __attribute__((always_inline))
+#endif
+
 /* Inputs that lie side by side in one 32-bit piece of a packed block; 1 for
  * fp32. */
 static size_t inputs_together(enum ops_type weights)
@@ -186,6 +196,49 @@ static void input_bf16(const void *x, enum ops_type x_type, size_t n,
 }
 
 /* values [ROWS_IN] as bytes; their scale, and -128 times their sum. */
+#if defined(__x86_64__)
+WITH_I8 static float quantize(const float *values, int8_t *bytes,
+                              int32_t *ret_shift)
+{
+    enum { LANES = ROWS_OUT, N = ROWS_IN / LANES };
+    __m512 most = _mm512_setzero_ps();
+    __m512i sum = _mm512_setzero_si512();
+    float largest;
+    float inverse;
+    size_t i;
+
+    for (i = 0; i < N; i++) {
+        most = _mm512_max_ps(
+            most, _mm512_abs_ps(_mm512_loadu_ps(values + i * LANES)));
+    }
+    largest = _mm512_reduce_max_ps(most);
+    inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    for (i = 0; i < N; i++) {
+        __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(
+            _mm512_loadu_ps(values + i * LANES), _mm512_set1_ps(inverse)));
+
+        sum = _mm512_add_epi32(sum, whole);
+        _mm_storeu_si128((__m128i *)(void *)(bytes + i * LANES),
+                         _mm512_cvtepi32_epi8(whole));
+    }
+    *ret_shift = -128 * _mm512_reduce_add_epi32(sum);
+    return largest / 127.0f;
+}
+
+/* x [ROWS_IN] of bf16 */
+WITH_I8 static void widen(const uint16_t *x, float *to)
+{
+    size_t i;
+
+    for (i = 0; i < ROWS_IN; i += ROWS_OUT) {
+        __m256i half =
+            _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
+
+        _mm512_storeu_si512(to + i,
+                            _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+    }
+}
+#else
 static float quantize(const float *values, int8_t *bytes, int32_t *ret_shift)
 {
     float largest = 0;
@@ -207,6 +260,16 @@ static float quantize(const float *values, int8_t *bytes, int32_t *ret_shift)
     return largest / 127.0f;
 }
 
+static void widen(const uint16_t *x, float *to)
+{
+    size_t i;
+
+    for (i = 0; i < ROWS_IN; i++) {
+        to[i] = bf16_to_f32(x[i]);
+    }
+}
+#endif
+
 static void input_i8(const void *x, enum ops_type x_type, size_t n, size_t n_in,
                      uint8_t *to)
 {
@@ -221,11 +284,16 @@ static void input_i8(const void *x, enum ops_type x_type, size_t n, size_t n_in,
 
     for (r = 0; r < n; r++) {
         for (g = 0; g < n_groups; g++) {
-            for (i = 0; i < ROWS_IN; i++) {
-                size_t at = g * ROWS_IN + i;
+            const size_t at = g * ROWS_IN;
 
-                values[i] =
-                    at < n_in ? input_at(x, x_type, r * n_in + at) : 0.0f;
+            if (x_type == OPS_BF16 && at + ROWS_IN <= n_in) {
+                widen((const uint16_t *)x + r * n_in + at, values);
+            } else {
+                for (i = 0; i < ROWS_IN; i++) {
+                    values[i] = at + i < n_in
+                                    ? input_at(x, x_type, r * n_in + at + i)
+                                    : 0.0f;
+                }
             }
             scales[g * n + r] = quantize(values, bytes, &shifts[g * n + r]);
             for (i = 0; i < ROWS_IN; i += 4) {
@@ -260,14 +328,6 @@ void rows_input(enum ops_type weights, const void *x, enum ops_type x_type,
 /* ---- products ------------------------------------------------------------ */
 
 #if defined(__x86_64__)
-
-#include <immintrin.h>
-
-#define WITH_F32 __attribute__((target("avx512f")))
-#define WITH_BF16                                                              \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-#define WITH_I8 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-#define INLINE  static inline __attribute__((always_inline))
 
 bool rows_can(enum ops_type weights)
 {

@@ -36,8 +36,10 @@ static enum cwm_rc make_room(struct decoder *d, struct cwm_err *err)
     d->gate_up = o->alloc(o, b * 2 * c->d_ffn);
     d->act = o->alloc(o, b * c->d_ffn);
     d->part = o->alloc(o, b * c->d_model);
-    d->logits =
-        o->alloc(o, d->options.max_logits * c->vocab_size * sizeof *d->logits);
+    if (!o->reads_any_memory) {
+        d->logits = o->alloc(o, d->options.max_logits * c->vocab_size *
+                                    sizeof *d->logits);
+    }
     if (o->greedy) {
         d->kept =
             o->alloc(o, GREEDY_STEPS * d->options.max_logits * sizeof *d->kept);
@@ -45,7 +47,8 @@ static enum cwm_rc make_room(struct decoder *d, struct cwm_err *err)
     }
     if ((o->greedy && (!d->kept || !d->step)) || !d->ids || !d->positions ||
         !d->seqs || !d->x || !d->turns || !d->n || !d->qkv || !d->mixed ||
-        !d->gate_up || !d->act || !d->part || !d->logits) {
+        !d->gate_up || !d->act || !d->part ||
+        (!d->logits && !o->reads_any_memory)) {
         return CWM_FAIL(err, CWM_NOMEM,
                         "could not hold the activations of %zu tokens", n);
     }
@@ -257,9 +260,9 @@ static void write_rows(struct decoder *d, const struct decoder_rows *rows)
     o->write(o, d->seqs, rows->seqs, rows->n * sizeof *rows->seqs);
 }
 
-/* Of n rows that are written, as far as logits. */
+/* Of n rows that are written, as far as logits [n_logits,V]. */
 static void run_rows(struct decoder *d, struct kv_cache *kv, size_t n,
-                     size_t n_logits, bool begins)
+                     size_t n_logits, bool begins, float *logits)
 {
     const struct model_config *c = &d->config;
     struct ops *o = d->o;
@@ -270,7 +273,7 @@ static void run_rows(struct decoder *d, struct kv_cache *kv, size_t n,
     run_layers(d, kv, n, begins);
     if (n_logits > 0) {
         last += (n - n_logits) * c->d_model * ops_type_bytes(o->type);
-        multiply(d, &d->output, last, n_logits, d->logits, OPS_F32);
+        multiply(d, &d->output, last, n_logits, logits, OPS_F32);
     }
 }
 
@@ -285,8 +288,9 @@ enum cwm_rc decoder_run(struct decoder *d, struct kv_cache *kv,
         return rc;
     }
     write_rows(d, rows);
-    run_rows(d, kv, rows->n, rows->n_logits, is_beginning(rows));
-    if (rows->n_logits > 0) {
+    run_rows(d, kv, rows->n, rows->n_logits, is_beginning(rows),
+             o->reads_any_memory ? logits : d->logits);
+    if (rows->n_logits > 0 && !o->reads_any_memory) {
         o->read(o, logits, d->logits,
                 rows->n_logits * d->config.vocab_size * sizeof *logits);
     }
@@ -302,7 +306,7 @@ size_t decoder_greedy_steps(const struct decoder *d)
 
 static void greedy_step(struct decoder *d, struct kv_cache *kv, size_t n)
 {
-    run_rows(d, kv, n, n, false);
+    run_rows(d, kv, n, n, false, d->logits);
     d->o->greedy(d->o, d->logits, n, d->config.vocab_size, d->ids, d->positions,
                  d->kept, d->step);
 }

@@ -10,7 +10,8 @@
  * Matrices are copied one by one, so no more than one is there twice at a
  * time.  Activations of max_rows tokens:
  *     max_rows * (4 C + b (C + (H + 2 G) D + H D + 3 F + C) + 4 D) bytes
- * b = 4 for fp32, 2 for bf16, and logits, 4 V bytes, of max_logits rows.
+ * b = 4 for fp32, 2 for bf16, and on a GPU logits, 4 V bytes, of max_logits
+ * rows.
  *
  * Threads: one at a time.
  */

@@ -50,7 +50,8 @@ struct decoder {
     void *gate_up;                    /* [N,2F] */
     void *act;                        /* [N,F] */
     void *part;                       /* [N,C] what a part adds */
-    float *logits;                    /* [max_logits,V] */
+    float *logits; /* [max_logits,V], where the caller's own cannot be
+                      written to */
     /* where the table has greedy(): */
     uint32_t *kept; /* [GREEDY_STEPS,max_logits] */
     uint32_t *step; /* [1] */

@@ -82,7 +82,9 @@ static float quantize_row(const float *row, size_t n, int8_t *to)
     size_t i;
 
     for (i = 0; i < n; i++) {
-        largest = fmaxf(largest, fabsf(row[i]));
+        float size = fabsf(row[i]);
+
+        largest = size > largest ? size : largest; /* all are finite */
     }
     inverse = largest > 0 ? 127.0f / largest : 0.0f;
     for (i = 0; i < n; i++) {

@@ -107,7 +107,7 @@ struct ops {
     /* norm_back() may have the gradient along the residual stream in o->type:
      * in its copy, which is added to, with dx NULL. */
     bool has_typed_dx;
-    bool reads_any_memory; /* of the host, also where alloc() did not give it */
+    bool reads_any_memory;   /* and writes it: of the host, whoever gave it */
     size_t n_logits_at_once; /* logits of so many words pay; 0: as on a CPU */
 
     /* ---- memory ---- */
