@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cwm/base/alloc.h"
+#include "eval/check_flow.h"
 
 enum { NO_DEF = -1, MAX_SHOWN_BYTES = 40 };
 
@@ -24,6 +25,7 @@ struct scope {
     size_t state;       /* the frame of its last call or line; SIZE_MAX */
     bool is_shown_anew; /* a callee was left: the next state is in full */
     bool was_raising;   /* its last frame was an exception */
+    struct check_activation where; /* owned */
 };
 
 struct checker {
@@ -36,14 +38,16 @@ struct checker {
     size_t n_bytes; /* of the program */
     const struct predicted *p;
     struct check_result *result;
-    struct cwm_buf scopes; /* of struct scope; the entry's first */
-    const char **values;   /* owned; [p->n_locals]: what `..` stands for */
-    size_t *lens;          /* owned; of values */
-    bool is_loose;         /* scopes may be left and resumed unseen */
-    bool binds_all;        /* names may come from anywhere */
-    bool unbinds;          /* there is a `del`, or an `except ... as` */
-    bool has_dots;         /* a value's own text may be `..` */
-    size_t at;             /* the frame being looked at */
+    struct cwm_buf scopes;    /* of struct scope; the entry's first */
+    const char **values;      /* owned; [p->n_locals]: what `..` stands for */
+    size_t *lens;             /* owned; of values */
+    bool is_loose;            /* scopes may be left and resumed unseen */
+    bool binds_all;           /* names may come from anywhere */
+    bool unbinds;             /* there is a `del`, or an `except ... as` */
+    bool has_dots;            /* a value's own text may be `..` */
+    size_t at;                /* the frame being looked at */
+    struct source_flow *flow; /* owned; NULL: the program is loose */
+    uint32_t *numbers;        /* owned; [n_lines]: lines with one text */
 };
 
 const char *check_kind_name(enum check_kind kind)
@@ -422,6 +426,15 @@ static void check_state(struct checker *c, struct scope *scope, bool is_call)
 
 /* ---- frames ---- */
 
+/* c->numbers: the lines c->lines[first..first + n). */
+static size_t take_numbers(struct checker *c, size_t first, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        c->numbers[i] = c->lines[first + i].number;
+    }
+    return n;
+}
+
 static enum cwm_rc check_call(struct checker *c, size_t first, size_t n,
                               struct cwm_err *err)
 {
@@ -438,7 +451,18 @@ static enum cwm_rc check_call(struct checker *c, size_t first, size_t n,
             problem(c, CHECK_SUCCESSOR, "no scope begins on this line");
         }
     }
+    if (c->flow) {
+        enum cwm_rc rc =
+            check_flow_begin(c->flow, is_script, c->numbers,
+                             take_numbers(c, first, n), &scope.where, err);
+
+        if (rc != CWM_OK) {
+            check_activation_release(&scope.where);
+            return rc;
+        }
+    }
     if (cwm_buf_add(&c->scopes, &scope, sizeof scope) != CWM_OK) {
+        check_activation_release(&scope.where);
         return cwm_buf_check(&c->scopes, "the scopes", err);
     }
     check_state(c, top(c), true);
@@ -458,6 +482,41 @@ static void check_place(struct checker *c, const struct scope *scope,
     }
 }
 
+/* Can this event be here, in the scope and by the program's flow? */
+static enum cwm_rc check_next(struct checker *c, struct scope *scope,
+                              size_t first, size_t n, struct cwm_err *err)
+{
+    static const enum flow_event events[] = {[TRACE_LINE] = FLOW_LINE,
+                                             [TRACE_RETURN] = FLOW_RETURN,
+                                             [TRACE_EXCEPTION] =
+                                                 FLOW_EXCEPTION};
+    const struct predicted_frame *f = &c->p->frames[c->at];
+    uint64_t n_before = c->result->n_of_kind[CHECK_SUCCESSOR];
+    bool can_be = true;
+    enum cwm_rc rc;
+
+    check_place(c, scope, first, n);
+    if (!c->flow) {
+        return CWM_OK;
+    }
+    if (f->event == PREDICTED_NO_EVENT ||
+        c->result->n_of_kind[CHECK_SUCCESSOR] > n_before) {
+        scope->where.is_known = false;
+        return CWM_OK;
+    }
+    rc =
+        check_flow_next(c->flow, events[f->event], c->numbers,
+                        take_numbers(c, first, n), &scope->where, &can_be, err);
+    if (rc == CWM_OK && !can_be) {
+        problem(c, CHECK_SUCCESSOR, "%s on '%.*s' cannot come here",
+                f->event == TRACE_LINE     ? "the step"
+                : f->event == TRACE_RETURN ? "leaving"
+                                           : "an exception",
+                shown(f->source.len), f->source.text);
+    }
+    return rc;
+}
+
 static void leave(struct checker *c)
 {
     const struct predicted_frame *f = &c->p->frames[c->at];
@@ -467,6 +526,7 @@ static void leave(struct checker *c)
         problem(c, CHECK_SUCCESSOR, "left by an exception, and returns %.*s",
                 shown(f->arg.len), f->arg.text);
     }
+    check_activation_release(&top(c)->where);
     c->scopes.len -= sizeof(struct scope);
     if (n_scopes(c) > 0) {
         top(c)->is_shown_anew = true;
@@ -480,6 +540,7 @@ static enum cwm_rc check_frame(struct checker *c, struct cwm_err *err)
     size_t first = 0;
     size_t n = f->source.text ? find_lines(c, &f->source, &first) : 0;
     struct scope *scope;
+    enum cwm_rc rc;
 
     if (!f->whole) {
         problem(c, CHECK_FORMAT, "it breaks the format%s%s",
@@ -506,7 +567,10 @@ static enum cwm_rc check_frame(struct checker *c, struct cwm_err *err)
         return CWM_OK;
     }
     scope = top(c);
-    check_place(c, scope, first, n);
+    rc = check_next(c, scope, first, n, err);
+    if (rc != CWM_OK) {
+        return rc;
+    }
     if (f->event == TRACE_LINE) {
         check_state(c, scope, false);
         scope->was_raising = false;
@@ -607,6 +671,18 @@ static enum cwm_rc read_text(const struct checker *c,
     return rc;
 }
 
+static enum cwm_rc load_flow(struct checker *c, struct cwm_err *err)
+{
+    if (c->is_loose || source_syntax_error(c->source)) {
+        return CWM_OK;
+    }
+    c->numbers = cwm_calloc(c->n_lines + 1, sizeof *c->numbers);
+    if (!c->numbers) {
+        return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu lines", c->n_lines);
+    }
+    return source_flow_new(c->source, &c->flow, err);
+}
+
 enum cwm_rc check_trace(const struct check_input *input,
                         struct predicted *ret_predicted,
                         struct check_result *ret_result, struct cwm_err *err)
@@ -624,12 +700,21 @@ enum cwm_rc check_trace(const struct check_input *input,
         rc = load_lines(&c, err);
     }
     if (rc == CWM_OK) {
+        rc = load_flow(&c, err);
+    }
+    if (rc == CWM_OK) {
         rc = read_text(&c, input, ret_predicted, err);
     }
     if (rc == CWM_OK) {
         rc = check_frames(&c, err);
     }
+    while (n_scopes(&c) > 0) {
+        check_activation_release(&top(&c)->where);
+        c.scopes.len -= sizeof(struct scope);
+    }
     cwm_buf_release(&c.scopes);
+    source_flow_free(c.flow);
+    cwm_free(c.numbers);
     cwm_free(c.lines);
     cwm_free(c.values);
     cwm_free(c.lens);

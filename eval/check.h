@@ -4,9 +4,10 @@
  *
  * Looked at are, frame by frame: the format; whether the source line is one of
  * the program's, in the scope that is running; whether the event can come
- * here; whether the scopes are balanced; whether the names are bound in the
- * program's text, `..` stands for a value that was shown before, and what did
- * not change is written so.
+ * here, behind the scope's last one, by the program's control flow
+ * (check_flow.h); whether the scopes are balanced; whether the names are bound
+ * in the program's text, `..` stands for a value that was shown before, and
+ * what did not change is written so.
  *
  * No true trace has a problem.  Where a program can leave or resume scopes
  * unseen (generators, coroutines), or bind names that its text does not hold

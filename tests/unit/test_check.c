@@ -183,6 +183,7 @@ static void odd_programs__are_not_accused(void **state)
          "<|call_sep|>{}<|action_sep|>def f():\n<|frame_sep|><|line_sep|>{}"
          "<|action_sep|>        1 / 0\n<|frame_sep|><|exception_sep|>"
          "<|action_sep|>        1 / 0\n<|arg_sep|>\"(E)\"<|frame_sep|>"
+         "<|line_sep|>{}<|action_sep|>    except E as e:\n<|frame_sep|>"
          "<|line_sep|>{\"e\": \"E()\"}<|action_sep|>        pass\n"
          "<|frame_sep|><|line_sep|>{}<|action_sep|>    return 2\n<|frame_sep|>"
          "<|return_sep|><|action_sep|>    return 2\n<|arg_sep|>\"2\""
@@ -209,9 +210,9 @@ static void lines__of_inner_functions(void **state)
     struct check_result r = check_text(
         nested, "f",
         "<|call_sep|>{\"a\": \"1\"}<|action_sep|>def f(a):\n<|frame_sep|>"
-        "<|line_sep|>{\"a\": \"..\"}<|action_sep|>    def g(x,\n"
-        "<|frame_sep|><|line_sep|>{\"a\": \"..\"}<|action_sep|>          "
-        "y=1):\n<|frame_sep|><|line_sep|>{\"a\": \"..\", \"g\": \"<function "
+        "<|line_sep|>{\"a\": \"..\"}<|action_sep|>          y=1):\n"
+        "<|frame_sep|><|line_sep|>{\"a\": \"..\"}<|action_sep|>    "
+        "def g(x,\n<|frame_sep|><|line_sep|>{\"a\": \"..\", \"g\": \"<function "
         "f.<locals>.g>\"}<|action_sep|>    return g\n<|frame_sep|>"
         "<|return_sep|><|action_sep|>    return g\n<|arg_sep|>\"<function "
         "f.<locals>.g>\"<|frame_sep|>");
@@ -225,6 +226,89 @@ static void lines__of_inner_functions(void **state)
                    "<|return_sep|><|action_sep|>    return g\n<|arg_sep|>"
                    "\"None\"<|frame_sep|>");
     assert_int_equal(r.n_of_kind[CHECK_SUCCESSOR], 1);
+}
+
+/* Loops, branches, exceptions: each line is the program's, in its scope, with
+ * its names; but it cannot come behind the one before. */
+static const char flowing[] = "def f(n):\n"
+                              "    s = 0\n"
+                              "    for i in n:\n"
+                              "        if i:\n"
+                              "            s += i\n"
+                              "        else:\n"
+                              "            s -= 1\n"
+                              "    try:\n"
+                              "        s = s / 2\n"
+                              "    except E:\n"
+                              "        return 0\n"
+                              "    return s\n";
+
+/* One letter for each event of f: C(all), s, f(or), i(f), +, -, t(ry), /,
+ * e(xcept), 0 and r: the lines; X: an exception on line /, R and Z: returns
+ * from `return s` and `return 0`. */
+static void put_event(char letter, char *text, size_t size)
+{
+    static const struct {
+        char letter;
+        const char *text;
+    } events[] = {
+        {'C', "<|call_sep|>{}<|action_sep|>def f(n):"},
+        {'s', "<|line_sep|>{}<|action_sep|>    s = 0"},
+        {'f', "<|line_sep|>{}<|action_sep|>    for i in n:"},
+        {'i', "<|line_sep|>{}<|action_sep|>        if i:"},
+        {'+', "<|line_sep|>{}<|action_sep|>            s += i"},
+        {'-', "<|line_sep|>{}<|action_sep|>            s -= 1"},
+        {'t', "<|line_sep|>{}<|action_sep|>    try:"},
+        {'/', "<|line_sep|>{}<|action_sep|>        s = s / 2"},
+        {'e', "<|line_sep|>{}<|action_sep|>    except E:"},
+        {'0', "<|line_sep|>{}<|action_sep|>        return 0"},
+        {'r', "<|line_sep|>{}<|action_sep|>    return s"},
+        {'X', "<|exception_sep|><|action_sep|>        s = s / 2"},
+        {'R', "<|return_sep|><|action_sep|>    return s"},
+        {'Z', "<|return_sep|><|action_sep|>        return 0"},
+    };
+    size_t i = 0;
+    size_t used = strlen(text);
+
+    while (events[i].letter != letter) {
+        i++;
+    }
+    snprintf(text + used, size - used, "%s\n%s<|frame_sep|>", events[i].text,
+             strchr("XRZ", letter) ? "<|arg_sep|>\"1\"" : "");
+}
+
+static void steps__are_those_of_the_programs_flow(void **state)
+{
+    static const struct {
+        const char *events;
+        int problem; /* place of the step that cannot be; -1: none */
+    } cases[] = {
+        {"Csfi+fi-ft/rR", -1}, {"Csft/rR", -1},    {"Csft/Xe0Z", -1},
+        {"Csi+ft/rR", 2},      {"Csfi+-ft/rR", 5}, {"Csfi+t/rR", 5},
+        {"Csf+ft/rR", 3},      {"Csft/e0Z", 5},    {"Csft/XrR", 6},
+        {"Csft/r0Z", 6},       {"Csfi+fi+rR", 8},  {"Cft/rR", 1},
+        {"Csft/Xe0R", 8},      {"Csssft/rR", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[8000] = "";
+        struct check_result r;
+
+        for (const char *at = cases[i].events; *at; at++) {
+            put_event(*at, text, sizeof text);
+        }
+        r = check_text(flowing, "f", text);
+        if (cases[i].problem < 0) {
+            assert_sound(&r, cases[i].events);
+        } else if (r.n_of_kind[CHECK_SUCCESSOR] != 1 || r.n_problems != 1 ||
+                   r.kept[0].frame != (size_t)cases[i].problem) {
+            fail_msg("%s: %llu problems, the first in frame %zu: %s",
+                     cases[i].events, (unsigned long long)r.n_problems,
+                     r.n_kept > 0 ? r.kept[0].frame : 0,
+                     r.n_kept > 0 ? r.kept[0].what : "none");
+        }
+    }
 }
 
 static void input__that_cannot_be_checked(void **state)
@@ -266,6 +350,7 @@ int main(void)
         cmocka_unit_test(mutant__has_its_problem),
         cmocka_unit_test(odd_programs__are_not_accused),
         cmocka_unit_test(lines__of_inner_functions),
+        cmocka_unit_test(steps__are_those_of_the_programs_flow),
         cmocka_unit_test(input__that_cannot_be_checked),
     };
 
