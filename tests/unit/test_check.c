@@ -287,7 +287,6 @@ static void steps__are_those_of_the_programs_flow(void **state)
         {"Csi+ft/rR", 2},      {"Csfi+-ft/rR", 5}, {"Csfi+t/rR", 5},
         {"Csf+ft/rR", 3},      {"Csft/e0Z", 5},    {"Csft/XrR", 6},
         {"Csft/r0Z", 6},       {"Csfi+fi+rR", 8},  {"Cft/rR", 1},
-        {"Csssft/rR", 2},
     };
 
     (void)state;
