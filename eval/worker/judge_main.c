@@ -67,6 +67,19 @@ static int run_request(void *ctx, const struct jail_run *run)
     _exit(status); /* nothing of the tester's is torn down */
 }
 
+/* What it could collect while the interpreter gets warm warm_up() collects at
+ * the end, once.  False: a Python error is set. */
+static bool set_collector(const char *verb)
+{
+    PyObject *gc = PyImport_ImportModule("gc"); /* owned */
+    PyObject *result =                          /* owned */
+        gc ? PyObject_CallMethod(gc, verb, NULL) : NULL;
+
+    Py_XDECREF(gc);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
 static int serve(int argc, char **argv, const char *python, uint32_t hash_seed)
 {
     static const struct jail_callbacks callbacks = {.run = run_request,
@@ -83,12 +96,15 @@ static int serve(int argc, char **argv, const char *python, uint32_t hash_seed)
     }
     judge_heap_open();
     rc = warm_start(python, hash_seed, &err);
-    if (rc == CWM_OK && (!judge_value_prepare() || !judge_tester_prepare() ||
-                         !judge_plain_prepare())) {
+    if (rc == CWM_OK && (!set_collector("disable") || !judge_value_prepare() ||
+                         !judge_tester_prepare() || !judge_plain_prepare())) {
         rc = warm_python_error("could not prepare the judge", &err);
     }
     if (rc == CWM_OK) {
         rc = warm_up(&err);
+    }
+    if (rc == CWM_OK && !set_collector("enable")) {
+        rc = warm_python_error("could not prepare the judge", &err);
     }
     judge_heap_close();
     /* Who asks for other hashes asks what depends on chance: random, too. */

@@ -143,24 +143,28 @@ static bool are_plain_operations(PyObject *bytes)
 static bool is_plain(PyObject *code, int depth);
 
 /* Tuples of texts can be keyword names. */
+static bool has_plain_texts(PyObject *tuple)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *one = PyTuple_GET_ITEM(tuple, i);
+        const char *text = PyUnicode_Check(one) ? PyUnicode_AsUTF8(one) : "";
+
+        if (!text || !is_plain_text(text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by MAX_DEPTH */
 static bool are_plain_constants(PyObject *constants, int depth)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
         PyObject *one = PyTuple_GET_ITEM(constants, i);
 
-        if (PyCode_Check(one) && !is_plain(one, depth + 1)) {
+        if ((PyCode_Check(one) && !is_plain(one, depth + 1)) ||
+            (PyTuple_Check(one) && !has_plain_texts(one))) {
             return false;
-        }
-        if (PyTuple_Check(one)) {
-            for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(one); k++) {
-                PyObject *text = PyTuple_GET_ITEM(one, k);
-
-                if (PyUnicode_Check(text) &&
-                    (!PyUnicode_AsUTF8(text) ||
-                     !is_plain_text(PyUnicode_AsUTF8(text)))) {
-                    return false;
-                }
-            }
         }
     }
     return true;

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge_value.c -- Python values as bytes.
- *
- * Format: one byte that says what, then
- *     N T F . !            None, True, False, Ellipsis, NotImplemented
- *     i                    8 bytes LE, two's complement
- *     I  u32 n             n digits: hexadecimal, with sign and 0x
- *     d  8                 a double;  c  16: complex
- *     s b y  u32 n         text (UTF-8, surrogates too), bytes, bytearray
- *     l t S Z  u32 n       list, tuple, set, frozenset: n values
- *     D  u32 n             dict: n keys, each followed by its value
- *     B  u32 n             a built-in class by its name
- *     X  u8 which, value   a library's class and what it is made from
- *     H  u32 n, u8         an object of the candidate's; can it be called?
- *     P  u32 n             a test's function for the candidate: marshalled code
+ * judge_value.c -- Python values written as bytes; the format is in
+ * judge_value_internal.h.
  */
 #include "eval/worker/judge_value.h"
 
@@ -21,9 +9,7 @@
 #include <string.h>
 
 #include "eval/worker/judge_link.h"
-
-/* Deeper values are objects: reading must not run out of stack. */
-#define MAX_DEPTH 200
+#include "eval/worker/judge_value_internal.h"
 
 /*
  * Classes of the library that are made from plain values: by __reduce__(),
@@ -39,14 +25,14 @@ static const struct {
     {"datetime", "timedelta"},  {"builtins", "range"},
     {"builtins", "slice"},
 };
-enum { N_LIBRARY = sizeof library / sizeof library[0] };
-enum { COUNTER, ORDERED_DICT, DEQUE };
+_Static_assert(sizeof library / sizeof library[0] == JUDGE_N_LIBRARY,
+               "the table is the enum's");
 
-static PyTypeObject *classes[N_LIBRARY]; /* owned, made when warm */
+static PyTypeObject *classes[JUDGE_N_LIBRARY]; /* owned, made when warm */
 
 bool judge_value_prepare(void)
 {
-    for (size_t i = 0; i < N_LIBRARY; i++) {
+    for (size_t i = 0; i < JUDGE_N_LIBRARY; i++) {
         PyObject *module = PyImport_ImportModule(library[i].module);
         PyObject *class =
             module ? PyObject_GetAttrString(module, library[i].name) : NULL;
@@ -58,6 +44,11 @@ bool judge_value_prepare(void)
         classes[i] = (PyTypeObject *)class;
     }
     return true;
+}
+
+PyTypeObject *judge__library_class(size_t which)
+{
+    return classes[which];
 }
 
 bool judge_side_init(struct judge_side *side, bool is_agent,
@@ -244,7 +235,7 @@ static bool put_dict(struct judge_side *side, PyObject *value,
     bool done = copy && PyDict_Merge(copy, value, 1) == 0;
 
     if (done && !PyDict_CheckExact(value) &&
-        Py_TYPE(value) != classes[ORDERED_DICT]) {
+        Py_TYPE(value) != classes[JUDGE_ORDERED_DICT]) {
         /* Merging asks a subclass for its keys: take the dict's own. */
         PyDict_Clear(copy);
         while (done && PyDict_Next(value, &at, &key, &item)) {
@@ -279,7 +270,7 @@ static PyObject *library_parts(PyObject *value, int which)
     PyObject *reduced; /* owned */
     PyObject *parts = NULL;
 
-    if (which == DEQUE) {
+    if (which == JUDGE_DEQUE) {
         return deque_parts(value);
     }
     reduced = PyObject_CallMethod(value, "__reduce__", NULL);
@@ -301,7 +292,7 @@ static bool put_library(struct judge_side *side, PyObject *value, int which,
 
     cwm_buf_addc(out, 'X');
     cwm_buf_addc(out, (char)which);
-    if (which == COUNTER || which == ORDERED_DICT) {
+    if (which == JUDGE_COUNTER || which == JUDGE_ORDERED_DICT) {
         return was_put(out) && put_dict(side, value, out, depth + 1);
     }
     parts = library_parts(value, which);
@@ -408,7 +399,7 @@ static bool put_other(struct judge_side *side, PyObject *value,
 {
     bool done = false;
 
-    for (int i = 0; i < N_LIBRARY; i++) {
+    for (int i = 0; i < JUDGE_N_LIBRARY; i++) {
         if (Py_TYPE(value) == classes[i]) {
             return put_library(side, value, i, out, depth);
         }
@@ -440,19 +431,19 @@ static bool put_container(struct judge_side *side, PyObject *value,
     if (PyList_Check(value) || PyTuple_Check(value)) {
         return put_list(side, value, out, depth);
     }
-    if (Py_TYPE(value) == classes[COUNTER] ||
-        Py_TYPE(value) == classes[ORDERED_DICT]) {
+    if (Py_TYPE(value) == classes[JUDGE_COUNTER] ||
+        Py_TYPE(value) == classes[JUDGE_ORDERED_DICT]) {
         return put_other(side, value, out, depth);
     }
     return PyDict_Check(value) ? put_dict(side, value, out, depth)
                                : put_set(side, value, out, depth);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): bounded by MAX_DEPTH */
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by JUDGE_MAX_DEPTH */
 static bool put(struct judge_side *side, PyObject *value, struct cwm_buf *out,
                 int depth)
 {
-    if (depth > MAX_DEPTH) {
+    if (depth > JUDGE_MAX_DEPTH) {
         PyErr_SetString(PyExc_TypeError, "a value is too deep to be sent");
         return false;
     }
@@ -507,328 +498,4 @@ bool judge_value_write(struct judge_side *side, PyObject *value,
         return put_kept(side, value, out);
     }
     return false;
-}
-
-/* ---- reading ---- */
-
-static PyObject *get(struct judge_side *side, const uint8_t **at,
-                     const uint8_t *end, int depth);
-
-static PyObject *broken(void)
-{
-    PyErr_SetString(PyExc_ValueError, "an answer that is no value");
-    return NULL;
-}
-
-/* n bytes at *at; NULL with an error when they are not there. */
-static const uint8_t *take(const uint8_t **at, const uint8_t *end, size_t n)
-{
-    const uint8_t *p = *at;
-
-    if ((size_t)(end - p) < n) {
-        (void)broken();
-        return NULL;
-    }
-    *at = p + n;
-    return p;
-}
-
-static PyObject *get_int(const uint8_t **at, const uint8_t *end)
-{
-    const uint8_t *p = take(at, end, 8);
-    unsigned long long value = 0;
-
-    if (!p) {
-        return NULL;
-    }
-    for (int i = 0; i < 8; i++) {
-        value |= (unsigned long long)p[i] << (8 * i);
-    }
-    return PyLong_FromLongLong((long long)value);
-}
-
-static PyObject *get_large_int(const uint8_t *data, size_t len)
-{
-    PyObject *text = /* owned */
-        PyUnicode_DecodeASCII((const char *)data, (Py_ssize_t)len, NULL);
-    PyObject *value = text ? PyLong_FromUnicodeObject(text, 16) : NULL;
-
-    Py_XDECREF(text);
-    return value;
-}
-
-static PyObject *get_doubles(const uint8_t **at, const uint8_t *end, bool two)
-{
-    double parts[2] = {0, 0};
-    const size_t len = two ? 2 * sizeof(double) : sizeof(double);
-    const uint8_t *p = take(at, end, len);
-
-    if (!p) {
-        return NULL;
-    }
-    memcpy(parts, p, len);
-    return two ? PyComplex_FromDoubles(parts[0], parts[1])
-               : PyFloat_FromDouble(parts[0]);
-}
-
-static PyObject *get_class(const uint8_t *data, size_t len)
-{
-    PyObject *name = /* owned */
-        PyUnicode_DecodeASCII((const char *)data, (Py_ssize_t)len, NULL);
-    PyObject *found = /* borrowed */
-        name ? PyDict_GetItemWithError(PyEval_GetBuiltins(), name) : NULL;
-
-    Py_XDECREF(name);
-    if (!found || !PyType_Check(found)) {
-        return PyErr_Occurred() ? NULL : broken();
-    }
-    Py_INCREF(found);
-    return found;
-}
-
-static PyObject *get_bytes(char tag, const uint8_t **at, const uint8_t *end)
-{
-    const uint8_t *data = NULL;
-    uint32_t len;
-
-    if (link_get_u32(at, end, &len)) {
-        data = take(at, end, len);
-    } else {
-        (void)broken();
-    }
-    if (!data) {
-        return NULL;
-    }
-    switch (tag) {
-    case 's':
-        return PyUnicode_DecodeUTF8((const char *)data, (Py_ssize_t)len,
-                                    "surrogatepass");
-    case 'b':
-        return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
-    case 'y':
-        return PyByteArray_FromStringAndSize((const char *)data,
-                                             (Py_ssize_t)len);
-    case 'I':
-        return get_large_int(data, len);
-    default:
-        return get_class(data, len);
-    }
-}
-
-static bool add_item(PyObject *to, char tag, Py_ssize_t i, PyObject *item)
-{
-    if (tag == 'l') {
-        PyList_SET_ITEM(to, i, item); /* steals */
-        return true;
-    }
-    if (tag == 't') {
-        PyTuple_SET_ITEM(to, i, item); /* steals */
-        return true;
-    }
-    if (PySet_Add(to, item) < 0) { /* a new frozenset may be filled */
-        Py_DECREF(item);
-        return false;
-    }
-    Py_DECREF(item);
-    return true;
-}
-
-static PyObject *get_items(struct judge_side *side, char tag,
-                           const uint8_t **at, const uint8_t *end, int depth)
-{
-    PyObject *result;
-    uint32_t n;
-
-    /* A value takes a byte at least. */
-    if (!link_get_u32(at, end, &n) || n > (size_t)(end - *at)) {
-        return broken();
-    }
-    result = tag == 'l'   ? PyList_New((Py_ssize_t)n)
-             : tag == 't' ? PyTuple_New((Py_ssize_t)n)
-             : tag == 'S' ? PySet_New(NULL)
-                          : PyFrozenSet_New(NULL);
-    for (uint32_t i = 0; result && i < n; i++) {
-        PyObject *item = get(side, at, end, depth + 1);
-
-        if (!item || !add_item(result, tag, (Py_ssize_t)i, item)) {
-            Py_DECREF(result);
-            return NULL;
-        }
-    }
-    return result;
-}
-
-static PyObject *get_dict(struct judge_side *side, const uint8_t **at,
-                          const uint8_t *end, int depth)
-{
-    PyObject *result = PyDict_New();
-    uint32_t n;
-
-    if (!link_get_u32(at, end, &n)) {
-        Py_XDECREF(result);
-        return broken();
-    }
-    for (uint32_t i = 0; result && i < n; i++) {
-        PyObject *key = get(side, at, end, depth + 1);               /* owned */
-        PyObject *item = key ? get(side, at, end, depth + 1) : NULL; /* owned */
-
-        if (!item || PyDict_SetItem(result, key, item) < 0) {
-            Py_DECREF(result);
-            result = NULL;
-        }
-        Py_XDECREF(key);
-        Py_XDECREF(item);
-    }
-    return result;
-}
-
-static PyObject *get_library(struct judge_side *side, const uint8_t **at,
-                             const uint8_t *end, int depth)
-{
-    const uint8_t *which = take(at, end, 1);
-    PyObject *result = NULL;
-    PyObject *parts; /* owned */
-
-    if (!which || *which >= N_LIBRARY) {
-        return which ? broken() : NULL;
-    }
-    parts = get(side, at, end, depth + 1);
-    if (!parts) {
-        return NULL;
-    }
-    if (*which == COUNTER || *which == ORDERED_DICT) {
-        result = PyDict_CheckExact(parts)
-                     ? PyObject_CallOneArg((PyObject *)classes[*which], parts)
-                     : broken();
-    } else {
-        result = PyTuple_CheckExact(parts)
-                     ? PyObject_CallObject((PyObject *)classes[*which], parts)
-                     : broken();
-    }
-    Py_DECREF(parts);
-    return result;
-}
-
-/* Trusted bytes: only the tester sends them. */
-static PyObject *get_function(const struct judge_side *side, const uint8_t **at,
-                              const uint8_t *end)
-{
-    const uint8_t *data = NULL;
-    PyObject *code; /* owned */
-    PyObject *function = NULL;
-    uint32_t len;
-
-    if (!side->is_agent || !side->names || !link_get_u32(at, end, &len)) {
-        return broken();
-    }
-    data = take(at, end, len);
-    code = data ? PyMarshal_ReadObjectFromString((const char *)data,
-                                                 (Py_ssize_t)len)
-                : NULL;
-    if (code) {
-        function = PyFunction_New(code, side->names);
-    }
-    Py_XDECREF(code);
-    return function;
-}
-
-/* The Remote of number `n`: always the same one. */
-static PyObject *get_remote(struct judge_side *side, uint32_t n)
-{
-    PyObject *key = /* owned */
-        PyLong_FromUnsignedLongLong(side->first + n);
-    PyObject *remote = /* borrowed, then owned */
-        key ? PyDict_GetItemWithError(side->remotes, key) : NULL;
-
-    if (remote) {
-        Py_INCREF(remote);
-    } else if (key && !PyErr_Occurred()) {
-        remote = PyObject_CallOneArg(side->remote_type, key);
-        if (remote && PyDict_SetItem(side->remotes, key, remote) < 0) {
-            Py_DECREF(remote);
-            remote = NULL;
-        }
-    }
-    Py_XDECREF(key);
-    return remote;
-}
-
-static PyObject *get_object(struct judge_side *side, const uint8_t **at,
-                            const uint8_t *end)
-{
-    PyObject *object;
-    uint32_t n;
-
-    if (!link_get_u32(at, end, &n) || !take(at, end, 1)) {
-        return PyErr_Occurred() ? NULL : broken();
-    }
-    if (!side->is_agent) {
-        return get_remote(side, n);
-    }
-    object = PyList_GetItem(side->kept, (Py_ssize_t)n); /* borrowed */
-    Py_XINCREF(object);
-    return object;
-}
-
-static PyObject *get_constant(char tag)
-{
-    PyObject *value = tag == 'N'   ? Py_None
-                      : tag == 'T' ? Py_True
-                      : tag == 'F' ? Py_False
-                      : tag == '.' ? Py_Ellipsis
-                      : tag == '!' ? Py_NotImplemented
-                                   : NULL;
-
-    if (!value) {
-        return broken();
-    }
-    Py_INCREF(value);
-    return value;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): bounded by MAX_DEPTH */
-static PyObject *get(struct judge_side *side, const uint8_t **at,
-                     const uint8_t *end, int depth)
-{
-    const uint8_t *tag = take(at, end, 1);
-
-    /* A library's class takes two levels, where it took one to write. */
-    if (!tag || depth > 2 * MAX_DEPTH + 2) {
-        return tag ? broken() : NULL;
-    }
-    switch ((char)*tag) {
-    case 'i':
-        return get_int(at, end);
-    case 'd':
-        return get_doubles(at, end, false);
-    case 'c':
-        return get_doubles(at, end, true);
-    case 's':
-    case 'b':
-    case 'y':
-    case 'I':
-    case 'B':
-        return get_bytes((char)*tag, at, end);
-    case 'l':
-    case 't':
-    case 'S':
-    case 'Z':
-        return get_items(side, (char)*tag, at, end, depth);
-    case 'D':
-        return get_dict(side, at, end, depth);
-    case 'X':
-        return get_library(side, at, end, depth);
-    case 'H':
-        return get_object(side, at, end);
-    case 'P':
-        return get_function(side, at, end);
-    default:
-        return get_constant((char)*tag);
-    }
-}
-
-PyObject *judge_value_read(struct judge_side *side, const uint8_t **at,
-                           const uint8_t *end)
-{
-    return get(side, at, end, 0);
 }
