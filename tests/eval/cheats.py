@@ -5,7 +5,8 @@
 Every entry of CHEATS is a candidate for the one problem below that does not
 solve it and does something to be taken for right.  None may pass, in a run
 with all of them and whatever is run between them; the honest ones beside them
-must.  In compat mode the forged `==` passes, as in the harness that it
+must.  Twice: tests that leave nothing behind share a process, others have one
+of their own.  In compat mode the forged `==` passes, as in the harness that it
 imitates: the test says so, lest somebody trusts it.
 """
 import argparse
@@ -37,6 +38,17 @@ def check(candidate):
     assert str(candidate(20, 3)) == '23'
     assert max(candidate([4], [7])) == 7
 """}
+
+# A test that imports has a process of its own.
+PROBLEM_ALONE = dict(PROBLEM, test="import math\n" + PROBLEM["test"])
+
+# Right only where the run is refused a second process, however asked for.
+NO_PROCESS = """
+import ctypes
+def join(a, b):
+    n = ctypes.CDLL(None).jail_scratch_fork(50)
+    return a + b if n == -1 else None
+"""
 
 # What `==` alone decides, for compat mode.
 FORGEABLE = dict(PROBLEM, test="""
@@ -418,16 +430,21 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         verdicts, totals = judge(cwm, folder, PROBLEM, candidates)
+        alone, _ = judge(cwm, folder, PROBLEM_ALONE, candidates)
+        process, _ = judge(cwm, folder, PROBLEM, {"process": NO_PROCESS})
         both = {"liar": CHEATS["liar"], "plain": HONEST["plain"]}
         forged, _ = judge(cwm, folder, FORGEABLE, both, "--compat")
         strict, _ = judge(cwm, folder, FORGEABLE, both)
-    for name, verdict in verdicts.items():
+    if process != {"process": "pass"}:
+        print(f"a second process: {process}")
+        wrong += 1
+    for name, verdict in [*verdicts.items(), *alone.items()]:
         if args.show:
             print(f"{name:24} {verdict}")
         if (verdict == "pass") != name.startswith("honest "):
             print(f"{name}: {verdict}")
             wrong += 1
-    if len(verdicts) != len(candidates) or totals["samples"] != len(candidates):
+    if not len(verdicts) == len(alone) == len(candidates) or totals["samples"] != len(candidates):
         print(f"{len(candidates)} candidates, {len(verdicts)} verdicts")
         wrong += 1
     if forged != {"liar": "pass", "plain": "pass"} or \
