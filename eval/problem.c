@@ -259,15 +259,17 @@ static bool take_cruxeval(struct json_in *record, struct problem *p)
     return done;
 }
 
-/* LiveCodeBench's cases say what they are: calls need a function. */
-static bool wants_function(struct json_in *one)
+/* LiveCodeBench's cases say what they are: calls need a function.  false: no
+ * memory. */
+static bool look_for_call(struct json_in *one, bool *ret_call)
 {
     struct problem_text type = {NULL, 0};
-    bool is_call = problem__member(one, "testtype", &type) && type.data &&
-                   strcmp(type.data, "functional") == 0;
+    bool done = problem__member(one, "testtype", &type);
 
+    *ret_call =
+        *ret_call || (type.data && strcmp(type.data, "functional") == 0);
     problem__text_release(&type);
-    return is_call;
+    return done;
 }
 
 /* Elements {"input", "output"} of an array; *ret_call: one is a call. */
@@ -288,8 +290,8 @@ static bool take_cases(struct json_in *list, struct problem *p, bool *ret_call)
         p->cases = cases;
         one = &p->cases[p->n_cases++];
         memset(one, 0, sizeof *one);
-        *ret_call = *ret_call || wants_function(list);
-        if (!problem__member(list, "input", &one->input) ||
+        if (!look_for_call(list, ret_call) ||
+            !problem__member(list, "input", &one->input) ||
             !problem__member(list, "output", &one->output) ||
             !json_skip(list)) {
             return list->failed == CWM_FORMAT;

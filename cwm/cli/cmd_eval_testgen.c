@@ -184,25 +184,31 @@ static void put_score(struct cwm_buf *out, const char *whose, uint64_t n,
     }
 }
 
+/* The first task that ended so, as an example; there is one. */
+static size_t first_of(const struct work *w, enum testgen_state state)
+{
+    size_t i = 0;
+
+    while (i + 1 < w->result.n && w->result.tasks[i].state != state) {
+        i++;
+    }
+    return i;
+}
+
 static void put_state_lines(const struct work *w, const struct sums *s,
                             struct cwm_buf *out)
 {
     for (int i = TESTGEN_MADE + 1; i < TESTGEN_N_STATES; i++) {
-        if (s->n_states[i] > 0) {
-            cwm_buf_addf(out, "%-22s %llu",
-                         testgen_state_text((enum testgen_state)i),
-                         (unsigned long long)s->n_states[i]);
-            for (size_t t = 0; t < w->result.n; t++) {
-                const struct testgen_task *task = &w->result.tasks[t];
+        enum testgen_state state = (enum testgen_state)i;
+        size_t first = first_of(w, state);
+        const char *detail = w->result.tasks[first].detail;
 
-                if ((int)task->state == i) { /* the first one, as an example */
-                    cwm_buf_addf(out, "  (%s%s%s)\n",
-                                 w->problems.list[t].task_id.data,
-                                 task->detail && task->detail[0] ? ": " : "",
-                                 task->detail ? task->detail : "");
-                    break;
-                }
-            }
+        if (s->n_states[i] > 0) {
+            cwm_buf_addf(out, "%-22s %llu  (%s%s%s)\n",
+                         testgen_state_text(state),
+                         (unsigned long long)s->n_states[i],
+                         w->problems.list[first].task_id.data,
+                         detail && detail[0] ? ": " : "", detail ? detail : "");
         }
     }
 }

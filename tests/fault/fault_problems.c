@@ -23,7 +23,15 @@ static const char *const texts[] = {
     "\"test_list\": [\"assert f(1) == 1\"], \"test_setup_code\": \"\"}\n"
     "{\"id\": \"s\", \"code\": \"def f(x): return x\", \"input\": \"1\", "
     "\"output\": \"1\"}\n"
-    "{\"id\": \"c\", \"tests\": [{\"input\": \"1\", \"output\": \"2\"}]}\n",
+    "{\"id\": \"c\", \"tests\": [{\"input\": \"1\", \"output\": \"2\"}]}\n"
+    /* EvalPlus' form, and LiveCodeBench's with packed tests. */
+    "{\"task_id\": \"Mbpp/2\", \"prompt\": \"\", \"entry_point\": \"f\", \"co"
+    "ntract\": \"\", \"canonical_solution\": \"def f(x):\\n    return x\\n\","
+    " \"base_input\": [[[1]]], \"plus_input\": [], \"atol\": 0.5}\n"
+    "{\"question_id\": \"call\", \"question_content\": \"\", \"public_test_ca"
+    "ses\": \"[]\", \"private_test_cases\": \"eJxrYJnaxAABPXXR1UqZeQWlJUpWCkr"
+    "RhjoKRrExecZKOgpK+aUlUGEzELcktbikpLIgFSSQVpqXXJKZn5eYo1Sro4BsAFCzIapmQ3y"
+    "aY6foAQAnNiqC\", \"metadata\": \"{\\\"func_name\\\": \\\"total\\\"}\"}\n",
     "{\"task_id\": \"H/0\", \"completion\": [\"    return x\", \"\"]}\n"
     "{\"prompt\": \"def f(x):\\n\", \"samples\": [\"    return 1\\n\"]}\n",
     "{\"prompt\": \"def f(x):\\nassert \", \"samples\": [\"f(1) == 1\\n\"]}\n"
@@ -41,7 +49,7 @@ static enum cwm_rc read_all(void *ctx, struct cwm_err *err)
 
     (void)ctx;
     if (rc == CWM_OK) {
-        assert_int_equal(problems.n, 4);
+        assert_int_equal(problems.n, 6);
         rc = sample_set_read(paths[1], &problems, &samples, err);
     }
     if (rc == CWM_OK) {
@@ -49,7 +57,7 @@ static enum cwm_rc read_all(void *ctx, struct cwm_err *err)
         rc = sample_set_canonical(&problems, &canonical, err);
     }
     if (rc == CWM_OK) {
-        assert_int_equal(canonical.n, 3);
+        assert_int_equal(canonical.n, 4);
         rc = generated_set_read(paths[2], &problems, 5, &tests, err);
     }
     if (rc == CWM_OK) {
