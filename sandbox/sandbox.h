@@ -7,7 +7,8 @@
  * seccomp, limits).  The worker is pid 1 of its pid namespace and never runs
  * untrusted code; for every run it forks one child that is confined further
  * (jail.h) and that dies, with all it started, before the run's verdict is
- * given.  Nothing that one run left is visible to the next.
+ * given.  Nothing that one run left is visible to the next.  A worker may keep
+ * a trusted process beside its runs (jail.h: attendant).
  *
  * Trust: the worker until it forks; the child and all bytes that come from it
  * are hostile.  A verdict is what the kernel says (wait status, clocks,
