@@ -227,7 +227,9 @@ static bool ends(void *ctx, const struct generate_token *token)
         a->text_rc = tokenizer_decode(a->words.tokenizer, &token->token.id, 1,
                                       &t->bytes, &a->text_err);
     }
-    return cut_stop(&a->requests[j->i], &t->bytes, t->bytes.len - len);
+    /* A trace ends by its token; its values may hold that token's name. */
+    return a->requests[j->i].context_len == 0 &&
+           cut_stop(&a->requests[j->i], &t->bytes, t->bytes.len - len);
 }
 
 static enum cwm_rc take_token(void *ctx, const struct generate_token *token,
