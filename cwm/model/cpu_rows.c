@@ -270,6 +270,22 @@ static void widen(const uint16_t *x, float *to)
 }
 #endif
 
+/* ROWS_IN inputs of row r from `at` on, as fp32. */
+static void take_group(const void *x, enum ops_type x_type, size_t r,
+                       size_t n_in, size_t at, float values[ROWS_IN])
+{
+    size_t i;
+
+    if (x_type == OPS_BF16 && at + ROWS_IN <= n_in) {
+        widen((const uint16_t *)x + r * n_in + at, values);
+        return;
+    }
+    for (i = 0; i < ROWS_IN; i++) {
+        values[i] =
+            at + i < n_in ? input_at(x, x_type, r * n_in + at + i) : 0.0f;
+    }
+}
+
 static void input_i8(const void *x, enum ops_type x_type, size_t n, size_t n_in,
                      uint8_t *to)
 {
@@ -284,17 +300,7 @@ static void input_i8(const void *x, enum ops_type x_type, size_t n, size_t n_in,
 
     for (r = 0; r < n; r++) {
         for (g = 0; g < n_groups; g++) {
-            const size_t at = g * ROWS_IN;
-
-            if (x_type == OPS_BF16 && at + ROWS_IN <= n_in) {
-                widen((const uint16_t *)x + r * n_in + at, values);
-            } else {
-                for (i = 0; i < ROWS_IN; i++) {
-                    values[i] = at + i < n_in
-                                    ? input_at(x, x_type, r * n_in + at + i)
-                                    : 0.0f;
-                }
-            }
+            take_group(x, x_type, r, n_in, g * ROWS_IN, values);
             scales[g * n + r] = quantize(values, bytes, &shifts[g * n + r]);
             for (i = 0; i < ROWS_IN; i += 4) {
                 memcpy(to + ((g * ROWS_IN + i) / 4 * n + r) * 4, bytes + i, 4);
