@@ -427,7 +427,8 @@ static bool write_draft(struct gen_draft *d, bool raises, struct generated *ret)
     d->n_vars = n_vars; /* parameters stay for the header */
     if (d->out->failed != CWM_OK || !calls_helpers(d, at) ||
         !is_long_enough(d, at) ||
-        (d->settings->plain && !gen_is_plain(d->out->data))) {
+        (d->settings->plain &&
+         !gen_is_plain(d->out->data, d->settings->plain))) {
         return false;
     }
     drop_unnamed_params(d, at);

@@ -69,7 +69,7 @@ struct generate_settings {
     uint32_t max_number;             /* in inputs and constants: 1 to 999 */
     uint32_t plain; /* 1: numbers, truth values and lists of numbers only,
                        and what a beginner does with them (generate_plain.c);
-                       0: everything */
+                       2: fewer things still; 0: everything */
     uint32_t weights[GENERATE_N_FEATURES]; /* not all 0; each up to 10,000 */
 };
 void generate_settings_default(struct generate_settings *ret_settings);

@@ -231,8 +231,9 @@ bool gen_name_is_free(const struct gen_draft *d, const char *name);
 /* ---- generate_plain.c ---- */
 /* May a program have such variables where `plain` is set? */
 bool gen_is_plain_type(enum gen_type type);
-/* Is there nothing in the program that `plain` leaves out? */
-bool gen_is_plain(const char *text);
+/* Is there nothing in the program that `plain`, of this level, leaves out? */
+#define GEN_PLAIN_FEW 2
+bool gen_is_plain(const char *text, uint32_t level);
 
 /* ---- generate_types.c ---- */
 const char *gen_type_annotation(enum gen_type type);

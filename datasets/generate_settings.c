@@ -30,7 +30,7 @@ static const struct field {
     FIELD(exception_permille, 0, 1000, 60),
     FIELD(annotated_permille, 0, 1000, 200),
     FIELD(max_number, 1, 999, 999),
-    FIELD(plain, 0, 1, 0),
+    FIELD(plain, 0, 2, 0),
 #undef FIELD
 };
 

@@ -181,8 +181,11 @@ enum cwm_rc loader_seek(struct loader *l, const struct loader_position *to,
 {
     if (to->fingerprint != l->at.fingerprint) {
         return CWM_FAIL(err, CWM_USAGE,
-                        "cannot go on with these shards: the position is one "
-                        "in others, or of another order");
+                        l->files.source
+                            ? "cannot go on: the position is one in documents "
+                              "that were made by other settings"
+                            : "cannot go on with these shards: the position "
+                              "is one in others, or of another order");
     }
     if (to->document > l->files.n_documents) {
         return CWM_FAIL(err, CWM_USAGE, "there is no document %llu",
@@ -208,8 +211,12 @@ void loader_info(const struct loader *l, struct loader_info *ret_info)
 static enum cwm_rc check_options(const struct loader_options *o,
                                  struct cwm_err *err)
 {
-    if (o->n_paths == 0) {
+    if (o->n_paths == 0 && !o->source) {
         return CWM_FAIL(err, CWM_USAGE, "there are no shards");
+    }
+    if (o->source && !o->in_order) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot shuffle documents that are made in order");
     }
     if (o->n_rows == 0 || o->row_tokens == 0 ||
         (uint64_t)o->n_rows * o->row_tokens > MAX_BATCH_TOKENS) {

@@ -47,13 +47,32 @@ enum loader_long {
     LOADER_LONG_DROP   /* left out */
 };
 
+/*
+ * Documents that are in no shard: they are made when they are asked for.  That
+ * is done in the order of their numbers, one of them several times, by one
+ * thread; a _seek goes on from another number.  All pointers are borrowed
+ * until the loader is closed.
+ */
+struct loader_source {
+    void *ctx;
+    uint64_t n_documents; /* a number that is never reached: without end */
+    uint64_t fingerprint; /* of all that they depend on */
+    /* Of document `number`: its length, 0 when it is to be left out. */
+    enum cwm_rc (*length)(void *ctx, uint64_t number, uint64_t *ret_tokens,
+                          struct cwm_err *err);
+    /* ... itself; it is not left out. */
+    enum cwm_rc (*read)(void *ctx, uint64_t number,
+                        struct shard_document *document, struct cwm_err *err);
+};
+
 struct loader_options {
     const char *const *paths; /* shards, in order; borrowed until _open ends */
     size_t n_paths;
-    uint64_t tokenizer_hash; /* shards of another one are refused */
-    uint64_t n_ids;          /* the model's vocabulary: none may need more */
-    uint32_t n_rows;         /* B, of all ranks together */
-    uint32_t row_tokens;     /* T */
+    const struct loader_source *source; /* instead of shards; needs in_order */
+    uint64_t tokenizer_hash;            /* shards of another one are refused */
+    uint64_t n_ids;      /* the model's vocabulary: none may need more */
+    uint32_t n_rows;     /* B, of all ranks together */
+    uint32_t row_tokens; /* T */
     enum loader_packing packing;
     enum loader_long long_documents;
     float weights[SHARD_N_CLASSES]; /* of a target, by its class; >= 0 */

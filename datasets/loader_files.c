@@ -105,8 +105,12 @@ enum cwm_rc loader__files_length(struct loader_files *f, uint64_t number,
 {
     struct shard_reader *r = NULL;
     uint64_t at = 0;
-    enum cwm_rc rc = find(f, number, &r, &at, err);
+    enum cwm_rc rc;
 
+    if (f->source) {
+        return f->source->length(f->source->ctx, number, ret_tokens, err);
+    }
+    rc = find(f, number, &r, &at, err);
     if (rc == CWM_OK) {
         rc = shard_reader_length(r, at, ret_tokens, err);
     }
@@ -122,8 +126,12 @@ enum cwm_rc loader__files_read(struct loader_files *f, uint64_t number,
 {
     struct shard_reader *r = NULL;
     uint64_t at = 0;
-    enum cwm_rc rc = find(f, number, &r, &at, err);
+    enum cwm_rc rc;
 
+    if (f->source) {
+        return f->source->read(f->source->ctx, number, document, err);
+    }
+    rc = find(f, number, &r, &at, err);
     if (rc == CWM_OK) {
         rc = shard_read(r, at, document, err);
     }
@@ -193,6 +201,12 @@ enum cwm_rc loader__files_open(struct loader_files *f,
     enum cwm_rc rc = CWM_OK;
 
     memset(f, 0, sizeof *f);
+    if (options->source) {
+        f->source = options->source;
+        f->n_documents = options->source->n_documents;
+        f->fingerprint = options->source->fingerprint;
+        return CWM_OK;
+    }
     f->files = cwm_calloc(options->n_paths, sizeof *f->files);
     if (!f->files) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold %zu shards",

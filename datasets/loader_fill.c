@@ -11,6 +11,10 @@
 
 #include "cwm/base/alloc.h"
 
+/* Of documents that are made, left out in a row: a thousandth of a second's
+ * work each, where programs are traced. */
+#define MAX_SKIPPED_MADE UINT64_C(1000)
+
 /* A batch while it is made. */
 struct filling {
     struct loader_filler *f;
@@ -59,6 +63,15 @@ static bool is_left_out(const struct filling *g)
                                 g->n_inputs > o->row_tokens);
 }
 
+/* So many left out in a row, and no other will come: all there are, or more
+ * than chance would leave out of those that are made. */
+static uint64_t skipped_at_most(const struct loader_files *files)
+{
+    return files->source && files->n_documents > MAX_SKIPPED_MADE
+               ? MAX_SKIPPED_MADE
+               : files->n_documents;
+}
+
 /* Stand at a document that has tokens left, or at the end. */
 static enum cwm_rc need_document(struct filling *g, struct cwm_err *err)
 {
@@ -86,8 +99,8 @@ static enum cwm_rc need_document(struct filling *g, struct cwm_err *err)
         if (rc != CWM_OK) {
             return rc;
         }
-        g->n_inputs = n_tokens - 1;
-        if (is_left_out(g) && ++g->n_skipped >= n) {
+        g->n_inputs = n_tokens > 0 ? n_tokens - 1 : 0;
+        if (is_left_out(g) && ++g->n_skipped >= skipped_at_most(f->files)) {
             return CWM_FAIL(err, CWM_USAGE,
                             "no document fits into rows of %u tokens",
                             o->row_tokens);

@@ -33,6 +33,7 @@ uint64_t loader__key(uint64_t seed, uint64_t epoch);
 #define LOADER_N_OPEN 64
 
 struct loader_files {
+    const struct loader_source *source; /* borrowed; NULL: shards */
     struct loader_file {
         char *path;           /* owned */
         uint64_t n_before;    /* documents of the shards before */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_dataset.h"
 #include "cwm/cli/progress.h"
@@ -12,11 +11,7 @@
 #include "datasets/build.h"
 #include "datasets/store_merge.h"
 
-enum {
-    MAX_TEXT_BYTES = 1 << 16,
-    MAX_SETTINGS_BYTES = 1 << 16,
-    MAX_SKIPS_TOLD = 20
-};
+enum { MAX_TEXT_BYTES = 1 << 16, MAX_SKIPS_TOLD = 20 };
 
 struct talk {
     struct progress progress;
@@ -172,31 +167,6 @@ static int print_summary(const struct build_stats *s, double seconds)
     return code;
 }
 
-/* -1, or the exit code. */
-static int take_programs(const struct dataset_fields *f,
-                         struct generate_settings *ret)
-{
-    struct cwm_buf text;
-    struct cwm_err err;
-    enum cwm_rc rc = CWM_OK;
-
-    generate_settings_default(ret);
-    if (!f->programs) {
-        return -1;
-    }
-    cwm_buf_init(&text, MAX_SETTINGS_BYTES);
-    rc = io_read_file(f->programs, &text, &err);
-    if (rc == CWM_OK) {
-        rc = generate_settings_read(text.data ? text.data : "", text.len, ret,
-                                    &err);
-        if (rc != CWM_OK) {
-            cwm_err_context(&err, "%s", f->programs);
-        }
-    }
-    cwm_buf_release(&text);
-    return rc == CWM_OK ? -1 : cli_fail("dataset", &err);
-}
-
 /* The command that makes the same again, for the card: no folders, not what
  * only says how it is done here. */
 static void add_command(const struct dataset_fields *f, const char **words,
@@ -258,7 +228,7 @@ int dataset_build(const struct dataset_fields *f, const char **words, size_t n)
         code = running_tracer("dataset", &f->run, &how.tracer);
     }
     if (code < 0) {
-        code = take_programs(f, &how.generate);
+        code = running_programs("dataset", f->programs, &how.generate);
     }
     if (code < 0 && n == 0) {
         code = cli_usage("dataset", "build needs a source: a folder, a file, "

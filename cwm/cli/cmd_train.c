@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,17 +16,28 @@
 #include "cwm/model/tokenizer.h"
 #include "cwm/model/train_loader.h"
 
-enum { MAX_RESULT_BYTES = 1 << 16 };
+enum { MAX_RESULT_BYTES = 1 << 16, MAX_PATH_BYTES = 4096 };
 
 #define MAX_TOKENIZER_BYTES ((size_t)1 << 30)
 
-#define FIELD(field) offsetof(struct train_fields, field)
+/* A run whose trace will be too long need not go on: no token of a trace is
+ * longer on average, nor is a program than the rest. */
+#define MAX_TOKEN_BYTES  UINT64_C(32)
+#define MORE_TRACE_BYTES UINT64_C(65536)
 
-static const char *const uses[] = {"SHARDS --tokenizer FILE -o RUN [options]",
-                                   NULL};
+/* While a checkpoint is written or traces are judged the workers go on. */
+#define N_BATCHES_MADE_AHEAD 16
+
+#define FIELD(field) offsetof(struct train_fields, field)
+#define RUNNING_AT   FIELD(run)
+
+static const char *const uses[] = {
+    "SHARDS --tokenizer FILE -o RUN [options]",
+    "--generate --tokenizer FILE -o RUN [options]", NULL};
 
 static const char *const examples[] = {
     "cwm train shards --tokenizer tokenizer.json --size 1m --steps 500 -o run",
+    "cwm train --generate --tokenizer tokenizer.json --size 1m -o run2",
     "cwm model info run/last", NULL};
 
 static const char *const size_names[] = {"1m",  "5m",   "32m",
@@ -67,6 +79,28 @@ static const struct opt options[] = {
      .offset = FIELD(init),
      .value = "DIR",
      .help = "begin with this checkpoint's shape and weights"},
+    {.group = "Programs made on the way",
+     .name = "generate",
+     .type = OPT_FLAG,
+     .offset = FIELD(generate),
+     .help = "learn from programs that are made and traced meanwhile, instead "
+             "of shards: nothing is stored, no trace comes twice"},
+    {.name = "programs",
+     .type = OPT_STRING,
+     .offset = FIELD(programs),
+     .value = "FILE",
+     .help = "a JSON object with settings for them, as of 'cwm dataset build "
+             "--programs'"},
+    COUNT("held-out", held_out, "n", "200", 0, 1 << 20,
+          "programs that are never learned from, nor what is like them; their "
+          "traces are put into RUN/held-out and judged by"),
+    COUNT("max-tokens", max_tokens, "n", "0", 0, SHARD_MAX_DOCUMENT_TOKENS,
+          "leave out traces that are longer; 0: none is too long"),
+    COUNT("workers", workers, "n", "0", 0, 256,
+          "threads that make and trace them; 0 is one for each core; what is "
+          "learned does not depend on it"),
+    {RUNNING_PYTHON},
+    {RUNNING_WALLS},
     {.group = "The model",
      .name = "size",
      .type = OPT_ENUM,
@@ -142,7 +176,8 @@ static const struct opt options[] = {
     REAL("decay", decay, "0.1", "how fast matrices decay, times the rate"),
     REAL("clip", clip, "1", "the gradients' greatest length; 0: none"),
     COUNT("seed", seed, "n", "0", 0, UINT64_MAX,
-          "of the first weights and of the documents' order"),
+          "of the first weights, of the documents' order, of --generate's "
+          "programs"),
     {.group = "Computing",
      .name = "type",
      .type = OPT_ENUM,
@@ -182,6 +217,12 @@ static const struct opt options[] = {
           "at the same times save a state and let it predict so many held-out "
           "traces from their calls on, greedily, as 'cwm predict' does; 0: "
           "none"),
+    {.name = "judge-on",
+     .type = OPT_STRING,
+     .offset = FIELD(judge_on),
+     .value = "SHARDS",
+     .help = "judge by the held-out shards of this folder instead ('cwm pack "
+             "--held-out 1' makes all of its traces such)"},
     COUNT("judge-seconds", judge_seconds, "n", "60", 1, UINT32_MAX,
           "for so long at most; what is not done by then is left out"),
     COUNT("max-seconds", max_seconds, "n", "0", 0, UINT32_MAX,
@@ -284,11 +325,15 @@ static enum cwm_rc read_weights(const struct train_fields *f,
 
 struct setup {
     const struct train_fields *fields;
-    const char *shards;
+    const char *shards;        /* NULL: --generate */
+    const char *judged_shards; /* where held-out ones are */
     struct train_settings settings;
     struct model_config config;
     struct tokenizer *tokenizer; /* owned */
     struct cwm_buf tokenizer_file;
+    struct feed_options feed_options; /* of --generate */
+    char held_out_folder[MAX_PATH_BYTES];
+    struct feed *feed;               /* owned; NULL: there are shards */
     struct loader *train, *held_out; /* owned; held_out may be NULL */
     struct train_data train_data, held_out_data;
     struct ops *ops;             /* owned */
@@ -305,6 +350,7 @@ static void setup_release(struct setup *s)
     ops_free(s->ops);
     loader_close(s->train);
     loader_close(s->held_out);
+    feed_free(s->feed);
     tokenizer_free(s->tokenizer);
     cwm_buf_release(&s->tokenizer_file);
 }
@@ -361,21 +407,28 @@ static enum cwm_rc open_split(const struct setup *s, bool is_train,
     struct loader_options o;
     char **paths = NULL; /* owned */
     size_t n = 0;
-    enum cwm_rc rc = loader_find_shards(
-        s->shards, is_train ? "train" : "held-out", &paths, &n, err);
+    bool is_made = is_train && s->feed;
+    enum cwm_rc rc = CWM_OK;
 
-    if (rc != CWM_OK || n == 0) {
+    if (!is_made) {
+        rc = loader_find_shards(is_train ? s->shards : s->judged_shards,
+                                is_train ? "train" : "held-out", &paths, &n,
+                                err);
+    }
+    if (rc != CWM_OK || (n == 0 && !is_made)) {
         return rc;
     }
     loader_options_default(&o);
     o.paths = (const char *const *)paths;
     o.n_paths = n;
+    o.source = is_made ? feed_source(s->feed) : NULL;
     o.tokenizer_hash = tokenizer_hash(s->tokenizer);
     o.n_ids = s->config.vocab_size;
     o.n_rows = s->settings.n_rows;
     o.row_tokens = s->settings.row_tokens;
     o.packing = s->fields->packing ? LOADER_WHOLE : LOADER_STREAM;
-    o.in_order = !is_train;
+    o.in_order = !is_train || is_made;
+    o.n_prefetch = is_made ? N_BATCHES_MADE_AHEAD : o.n_prefetch;
     o.seed = s->settings.seed;
     o.n_epochs = is_train ? 0 : 1;
     rc = read_weights(s->fields, o.weights, err);
@@ -386,10 +439,42 @@ static enum cwm_rc open_split(const struct setup *s, bool is_train,
     return rc;
 }
 
+/* --generate: the held-out programs' traces become the folder of shards. */
+static enum cwm_rc open_feed(struct setup *s, struct cwm_err *err)
+{
+    const struct train_fields *f = s->fields;
+    struct feed_options *o = &s->feed_options;
+
+    o->seed = f->seed;
+    o->n_held_out = f->held_out;
+    o->max_tokens = f->max_tokens;
+    o->n_workers = cli_threads(f->workers);
+    o->tokenizer = s->tokenizer;
+    o->cancel = cli_catch_signals();
+    trace_limits_default(&o->limits);
+    if (f->max_tokens > 0 &&
+        f->max_tokens < o->limits.max_trace_bytes / MAX_TOKEN_BYTES) {
+        o->limits.max_trace_bytes =
+            f->max_tokens * MAX_TOKEN_BYTES + MORE_TRACE_BYTES;
+    }
+    snprintf(s->held_out_folder, sizeof s->held_out_folder, "%s/held-out",
+             f->out);
+    s->judged_shards = s->held_out_folder;
+    return train__feed(f, o, s->held_out_folder, &s->feed, err);
+}
+
 static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
 {
-    enum cwm_rc rc = open_split(s, true, &s->train, err);
+    enum cwm_rc rc;
 
+    s->judged_shards = s->shards;
+    rc = s->fields->generate ? open_feed(s, err) : CWM_OK;
+    if (s->fields->judge_on) {
+        s->judged_shards = s->fields->judge_on;
+    }
+    if (rc == CWM_OK) {
+        rc = open_split(s, true, &s->train, err);
+    }
     if (rc == CWM_OK && !s->train) {
         rc = CWM_FAIL(err, CWM_USAGE, "there are no shards to train on in '%s'",
                       s->shards);
@@ -402,7 +487,7 @@ static enum cwm_rc open_data(struct setup *s, struct cwm_err *err)
         s->held_out_data = train_loader_data(s->held_out);
     }
     if (rc == CWM_OK && s->fields->judge_traces > 0) {
-        rc = train_traces_new(s->shards, s->tokenizer, &s->config,
+        rc = train_traces_new(s->judged_shards, s->tokenizer, &s->config,
                               s->fields->judge_traces, &s->traces, err);
     }
     return rc;
@@ -465,6 +550,14 @@ static void say_start(const struct setup *s)
 {
     struct loader_info info;
 
+    if (s->feed) {
+        cli_say("%.2f M parameters, %zu MB of memory; step %llu of %llu",
+                (double)transformer_n_parameters(s->t) * 1e-6,
+                s->t->n_bytes >> 20, (unsigned long long)s->trainer->step,
+                (unsigned long long)s->settings.n_steps);
+        train__say_feed(&s->feed_options, s->feed, s->trainer);
+        return;
+    }
     loader_info(s->train, &info);
     cli_say("%.2f M parameters, %zu MB of memory; %llu documents of %llu "
             "tokens; step %llu of %llu",
@@ -493,6 +586,13 @@ static void add_json(const struct setup *s, const struct train_result *r,
     if (r->traces.n > 0) {
         cwm_buf_adds(out, ", \"traces\": ");
         train__add_traces(&r->traces, out);
+    }
+    if (s->feed) {
+        struct feed_stats made;
+
+        feed_stats(s->feed, &made);
+        cwm_buf_adds(out, ", \"generated\": ");
+        train__add_feed(&made, out);
     }
     cwm_buf_addf(out, ", \"seconds\": %.3f, \"model\": ", r->seconds);
     cwm_buf_init(&path, MAX_RESULT_BYTES);
@@ -557,6 +657,39 @@ static enum cwm_rc train(struct setup *s, struct cwm_buf *out,
     return rc;
 }
 
+/* -1 to go on, or an exit code. */
+static int check_words(struct setup *s, const struct opt_rest *rest)
+{
+    const struct train_fields *f = s->fields;
+    int code;
+
+    if (!f->tokenizer || !f->out || (rest->n < 1 && !f->generate)) {
+        return cli_usage("train", "a folder of shards, or --generate, "
+                                  "--tokenizer and -o are needed: cwm train "
+                                  "SHARDS --tokenizer FILE -o RUN");
+    }
+    if (!f->generate) {
+        s->shards = rest->values[0];
+        return f->programs ? cli_usage("train", "--programs goes with "
+                                                "--generate")
+                           : -1;
+    }
+    if (rest->n > 0) {
+        return cli_usage("train",
+                         "--generate makes its own traces: '%.80s' is one "
+                         "source too many",
+                         rest->values[0]);
+    }
+    if (f->held_out == 0 && f->judge_traces > 0 && !f->judge_on) {
+        return cli_usage("train", "--judge-traces needs programs that are "
+                                  "held out: --held-out is 0");
+    }
+    code = running_tracer("train", &f->run, &s->feed_options.tracer);
+    return code < 0 ? running_programs("train", f->programs,
+                                       &s->feed_options.programs)
+                    : code;
+}
+
 static int run(int argc, char **argv)
 {
     struct train_fields fields;
@@ -571,12 +704,8 @@ static int run(int argc, char **argv)
     }
     cwm_buf_init(&out, MAX_RESULT_BYTES);
     cwm_buf_init(&s.tokenizer_file, MAX_TOKENIZER_BYTES);
-    if (rest.n < 1 || !fields.tokenizer || !fields.out) {
-        code = cli_usage("train", "a folder of shards, --tokenizer and -o are "
-                                  "needed: cwm train SHARDS --tokenizer FILE "
-                                  "-o RUN");
-    } else {
-        s.shards = rest.values[0];
+    code = check_words(&s, &rest);
+    if (code < 0) {
         code = train(&s, &out, &err) == CWM_OK ? cli_print("train", &out)
                                                : cli_fail("train", &err);
     }

@@ -4,7 +4,9 @@
 #define CWM_CLI_CMD_TRAIN_H
 
 #include "cwm/cli/cmd_train_traces.h"
+#include "cwm/cli/running.h"
 #include "cwm/model/checkpoint.h"
+#include "cwm/model/feed.h"
 #include "cwm/model/train.h"
 
 /* What the words of the command say. */
@@ -28,6 +30,10 @@ struct train_fields {
     bool deterministic;
     uint64_t save_every, judge_every, judge_batches, max_seconds;
     uint64_t judge_traces, judge_seconds;
+    bool generate;
+    const char *programs, *judge_on;
+    uint64_t held_out, max_tokens, workers;
+    struct running_fields run;
     bool json;
 };
 
@@ -58,6 +64,18 @@ struct train_result {
 enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
                          double rope_theta, struct model_config *ret_config,
                          struct cwm_err *err);
+
+/*
+ * cmd_train_feed.c: --generate.  The traces of the programs that are held out
+ * go as shards into `folder`.  Fails: as feed_new(), CWM_IO.
+ */
+enum cwm_rc train__feed(const struct train_fields *fields,
+                        const struct feed_options *options, const char *folder,
+                        struct feed **ret_feed, struct cwm_err *err);
+void train__say_feed(const struct feed_options *o, struct feed *f,
+                     const struct trainer *tr);
+/* As a JSON object. */
+void train__add_feed(const struct feed_stats *s, struct cwm_buf *out);
 
 /*
  * cmd_train_run.c: step by step until all are done, the time is up, or

@@ -8,7 +8,7 @@
 #include "cwm/cli/cli.h"
 #include "datasets/loader.h"
 
-enum { MAX_BATCH = 16 };
+enum { MAX_BATCH_CPU = 16, MAX_BATCH_CUDA = 64 };
 
 #define MAX_TEXT_BYTES ((size_t)64 << 20)
 
@@ -282,9 +282,11 @@ static enum cwm_rc predict(struct train_traces *w, const char *folder,
                            const struct generating_fields *how,
                            const volatile int *cancel, struct cwm_err *err)
 {
+    const size_t max_batch =
+        device_is_cuda(how->device) ? MAX_BATCH_CUDA : MAX_BATCH_CPU;
     const struct generator_options sizes = {
-        .max_batch = MAX_BATCH,
-        .max_prompts = MAX_BATCH,
+        .max_batch = max_batch,
+        .max_prompts = max_batch,
         .max_prompt = w->max_prompt,
         .max_new = w->max_new,
     };

@@ -2,7 +2,10 @@
 /* running.c -- from options to how programs are run. */
 #include "cwm/cli/running.h"
 
+#include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
+
+enum { MAX_SETTINGS_BYTES = 1 << 16 };
 
 static int allow_walls(const char *command, const struct opt_list *list,
                        uint32_t *ret_mask)
@@ -38,6 +41,30 @@ int running_tracer(const char *command, const struct running_fields *f,
         .max_trace_bytes = f->limits.max_trace_bytes,
     };
     return allow_walls(command, &f->allow_missing, &ret_options->allow_missing);
+}
+
+int running_programs(const char *command, const char *path,
+                     struct generate_settings *ret_settings)
+{
+    struct cwm_buf text;
+    struct cwm_err err;
+    enum cwm_rc rc;
+
+    generate_settings_default(ret_settings);
+    if (!path) {
+        return -1;
+    }
+    cwm_buf_init(&text, MAX_SETTINGS_BYTES);
+    rc = io_read_file(path, &text, &err);
+    if (rc == CWM_OK) {
+        rc = generate_settings_read(text.data ? text.data : "", text.len,
+                                    ret_settings, &err);
+        if (rc != CWM_OK) {
+            cwm_err_context(&err, "%s", path);
+        }
+    }
+    cwm_buf_release(&text);
+    return rc == CWM_OK ? -1 : cli_fail(command, &err);
 }
 
 void running_say_missing(const char *command, uint32_t walls)

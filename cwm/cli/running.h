@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cwm/base/opt.h"
+#include "datasets/generate.h"
 #include "tracer/trace.h"
 
 /* As given; texts are borrowed from argv. */
@@ -50,6 +51,11 @@ struct running_fields {
 /* From the options; -1 to go on, else (having told) an exit code. */
 int running_tracer(const char *command, const struct running_fields *f,
                    struct tracer_options *ret_options);
+
+/* What generated programs are made of: the defaults, changed by the file at
+ * `path` (NULL: none).  -1 to go on, or an exit code. */
+int running_programs(const char *command, const char *path,
+                     struct generate_settings *ret_settings);
 
 /* Tell which of the walls, 1u << wall, the runs do without. */
 void running_say_missing(const char *command, uint32_t walls);
