@@ -602,6 +602,105 @@ static int remove_shards(void **state)
     return rmdir(folder);
 }
 
+/* ---- documents that are made ---- */
+
+/* Every third one is left out; document d has the ids d * 1000 + i. */
+struct made {
+    uint64_t last; /* number that was asked for last */
+    bool is_never; /* all are left out */
+};
+
+static enum cwm_rc made_length(void *ctx, uint64_t number, uint64_t *ret_tokens,
+                               struct cwm_err *err)
+{
+    struct made *m = ctx;
+
+    (void)err;
+    m->last = number;
+    *ret_tokens = number % 3 == 0 || m->is_never ? 0 : 5 + number % 7;
+    return CWM_OK;
+}
+
+static enum cwm_rc made_read(void *ctx, uint64_t number,
+                             struct shard_document *document,
+                             struct cwm_err *err)
+{
+    (void)ctx;
+    (void)err;
+    if (!document->ids) {
+        document->ids = cwm_calloc(16, sizeof *document->ids);
+        document->classes = cwm_calloc(16, sizeof *document->classes);
+        document->capacity = 16;
+    }
+    document->n = 5 + (size_t)number % 7;
+    for (uint32_t i = 0; i < document->n; i++) {
+        document->ids[i] = (uint32_t)number * 1000 + i;
+        document->classes[i] = SHARD_ACTION;
+    }
+    return CWM_OK;
+}
+
+static void loader__takes_documents_that_are_made(void **state)
+{
+    struct made made = {.last = 0};
+    const struct loader_source source = {.ctx = &made,
+                                         .n_documents = UINT64_MAX,
+                                         .fingerprint = 7,
+                                         .length = made_length,
+                                         .read = made_read};
+    struct loader_options o = ordinary();
+    struct loader_position at;
+    struct loader_batch batch;
+    uint32_t first[B * T];
+    struct loader *l;
+
+    (void)state;
+    o.paths = NULL;
+    o.n_paths = 0;
+    o.source = &source;
+    assert_int_equal(loader_open(&o, &l, NULL), CWM_USAGE); /* to be shuffled */
+    o.in_order = true;
+    l = open_loader(&o);
+    assert_true(next(l, &batch));
+    assert_int_equal(batch.ids[0], 1000);
+    assert_int_equal(batch.ids[5], 2000); /* 1 has six tokens, five inputs */
+    assert_int_equal(batch.ids[5 + 6], 4000);
+    loader_position(l, &at);
+    assert_true(next(l, &batch));
+    memcpy(first, batch.ids, sizeof first);
+    assert_true(next(l, &batch));
+    assert_int_equal(loader_seek(l, &at, NULL), CWM_OK);
+    assert_true(next(l, &batch));
+    assert_memory_equal(first, batch.ids, sizeof first);
+    at.fingerprint++;
+    assert_int_equal(loader_seek(l, &at, NULL), CWM_USAGE);
+    loader_close(l);
+}
+
+static void loader__gives_up_when_all_that_is_made_is_left_out(void **state)
+{
+    struct made made = {.is_never = true};
+    const struct loader_source source = {.ctx = &made,
+                                         .n_documents = UINT64_MAX,
+                                         .length = made_length,
+                                         .read = made_read};
+    struct loader_options o = ordinary();
+    struct loader_batch batch;
+    struct cwm_err err;
+    struct loader *l;
+    bool more;
+
+    (void)state;
+    o.paths = NULL;
+    o.n_paths = 0;
+    o.source = &source;
+    o.in_order = true;
+    l = open_loader(&o);
+    assert_int_equal(loader_next(l, &batch, &more, &err), CWM_USAGE);
+    assert_non_null(strstr(err.message, "no document fits"));
+    loader_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +715,8 @@ int main(void)
         cmocka_unit_test(loader__refuses_what_does_not_fit),
         cmocka_unit_test(loader__goes_on_behind_a_damage_that_was_repaired),
         cmocka_unit_test(folder__names_its_shards),
+        cmocka_unit_test(loader__takes_documents_that_are_made),
+        cmocka_unit_test(loader__gives_up_when_all_that_is_made_is_left_out),
     };
 
     return cmocka_run_group_tests(tests, make_shards, remove_shards);
