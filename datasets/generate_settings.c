@@ -26,7 +26,7 @@ static const struct field {
     FIELD(max_params, 1, 5, 3),
     FIELD(max_items, 2, 16, 8),
     FIELD(n_inputs, 1, GENERATE_MAX_INPUTS, 3),
-    FIELD(max_steps, 200, 1000000, 2000),
+    FIELD(max_steps, 10, 1000000, 2000),
     FIELD(exception_permille, 0, 1000, 60),
     FIELD(annotated_permille, 0, 1000, 200),
     FIELD(max_number, 1, 999, 999),

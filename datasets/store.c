@@ -66,13 +66,14 @@ static const char schema[] =
         " skip TEXT, programs INTEGER NOT NULL, traces INTEGER NOT NULL"
         ") STRICT, WITHOUT ROWID;";
 
-/* steps[i] takes a store of version i + 1 to i + 2. */
-static const char *const steps[STORE_VERSION - 1] = {
+static const char builds[] =
     "CREATE TABLE build("
     " command TEXT NOT NULL, version TEXT NOT NULL, shard INTEGER NOT NULL,"
     " n_shards INTEGER NOT NULL,"
-    " PRIMARY KEY(command, version, n_shards, shard)) STRICT, WITHOUT ROWID;",
-};
+    " PRIMARY KEY(command, version, n_shards, shard)) STRICT, WITHOUT ROWID;";
+
+/* steps[i] takes a store of version i + 1 to i + 2. */
+static const char *const steps[STORE_VERSION - 1] = {builds};
 
 #define LIMIT_NAME(field, option, fallback, min, max, in_bytes, what)          \
     ", " #field
@@ -119,8 +120,8 @@ static const char *const statement_texts[STORE__N_STATEMENTS] = {
         " traces = min(traces, excluded.traces)",
     [STORE__HAS_ITEM] = "SELECT 1 FROM item WHERE hash = ?",
     [STORE__ADD_DICTIONARY] = "INSERT INTO dictionary(data) VALUES(?)",
-    [STORE__ADD_BUILD] = "INSERT INTO build(command, version, shard, n_shards)"
-                         " VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [STORE__ADD_BUILD] =
+        "INSERT INTO build VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
 };
 
 const char *store_kind_text(enum store_kind kind)

@@ -164,7 +164,7 @@ static void generate__takes_settings_at_their_ends(void **state)
             settings.max_expression_depth = settings.max_params = 1;
             settings.max_items = 2;
             settings.n_inputs = 1;
-            settings.max_steps = 200;
+            settings.max_steps = 10;
             settings.exception_permille = 1000;
         } else if (i == 1) {
             settings.min_phases = settings.max_phases = 8;

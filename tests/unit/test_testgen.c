@@ -111,7 +111,7 @@ static void testgen__keeps_what_kills_more(void **state)
     t.given[4] = 1;
     for (size_t i = 0; i < 4; i++) {
         t.candidates[i].property = cwm_strdup("");
-        t.candidates[i].text = cwm_strndup("abcd" + i, 1);
+        t.candidates[i].text = cwm_strndup(&"abcd"[i], 1);
         t.candidates[i].needs = cwm_strdup("");
         t.candidates[i].holds = true;
     }
