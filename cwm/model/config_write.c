@@ -71,6 +71,7 @@ static const char *type_text(enum tensor_type type)
     case TENSOR_F16:
         return "float16";
     case TENSOR_BF16:
+    case TENSOR_I8: /* what is computed with where nothing else is said */
         break;
     }
     return "bfloat16";

@@ -34,6 +34,7 @@ static const struct {
     [TENSOR_F32] = {"F32", 4},
     [TENSOR_F16] = {"F16", 2},
     [TENSOR_BF16] = {"BF16", 2},
+    [TENSOR_I8] = {"I8", 1},
 };
 
 /* ---- the header -----------------------------------------------------------
@@ -110,7 +111,8 @@ static enum cwm_rc read_tensor(const char *name, struct json_in *entry,
 
     t->name = name;
     if (!read_type(entry, &t->type)) {
-        return not_a_tensor(name, "its dtype is none of F32, F16, BF16", err);
+        return not_a_tensor(name, "its dtype is none of F32, F16, BF16, I8",
+                            err);
     }
     if (!read_shape(entry, t)) {
         return not_a_tensor(name, "its shape is none", err);
@@ -150,6 +152,37 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* Bytes without scales are no weights.  The tensors stand by name. */
+static enum cwm_rc find_scales(struct safetensors *f, struct tensor *t,
+                               struct cwm_err *err)
+{
+    static const char suffix[] = "_scale";
+    struct tensor key = {.name = NULL};
+    const struct tensor *scales;
+    struct cwm_buf name;
+    enum cwm_rc rc = CWM_OK;
+
+    cwm_buf_init(&name, MAX_HEADER_BYTES);
+    cwm_buf_adds(&name, t->name);
+    cwm_buf_add(&name, suffix, sizeof suffix);
+    rc = cwm_buf_check(&name, "a tensor's name", err);
+    if (rc == CWM_OK) {
+        key.name = name.data;
+        scales = bsearch(&key, f->tensors, f->n, sizeof *f->tensors, by_name);
+        if (t->n_dims != 2 || !scales || scales->type != TENSOR_F32 ||
+            scales->n_dims != 1 || scales->dims[0] != t->dims[0]) {
+            rc = not_a_tensor(t->name,
+                              "it is of 8 bits, and there is no fitting "
+                              "tensor of that name and '_scale'",
+                              err);
+        } else {
+            t->scales = scales->data;
+        }
+    }
+    cwm_buf_release(&name);
+    return rc;
+}
+
 /* No name twice, no value in two tensors; they end in the file's order. */
 static enum cwm_rc check_places(struct safetensors *f, struct cwm_err *err)
 {
@@ -159,6 +192,15 @@ static enum cwm_rc check_places(struct safetensors *f, struct cwm_err *err)
     for (i = 1; i < f->n; i++) {
         if (strcmp(f->tensors[i - 1].name, f->tensors[i].name) == 0) {
             return not_a_tensor(f->tensors[i].name, "it is there twice", err);
+        }
+    }
+    for (i = 0; i < f->n; i++) {
+        enum cwm_rc rc = f->tensors[i].type == TENSOR_I8
+                             ? find_scales(f, &f->tensors[i], err)
+                             : CWM_OK;
+
+        if (rc != CWM_OK) {
+            return rc;
         }
     }
     qsort(f->tensors, f->n, sizeof *f->tensors, by_place);
@@ -429,6 +471,24 @@ static float f16_to_f32(uint16_t half)
     return bits_to_f32(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
+/* Each times its row's scale. */
+static void bytes_to_f32(const struct tensor *t, size_t first, size_t n,
+                         float *out)
+{
+    size_t n_columns = (size_t)t->dims[1];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        int8_t value;
+        float scale;
+
+        memcpy(&value, t->data + first + i, sizeof value);
+        memcpy(&scale, t->scales + (first + i) / n_columns * sizeof scale,
+               sizeof scale);
+        out[i] = (float)value * scale;
+    }
+}
+
 void tensor_part_to_f32(const struct tensor *t, size_t first, size_t n,
                         float *out)
 {
@@ -438,6 +498,10 @@ void tensor_part_to_f32(const struct tensor *t, size_t first, size_t n,
 
     if (t->type == TENSOR_F32) {
         memcpy(out, from, n * sizeof *out);
+        return;
+    }
+    if (t->type == TENSOR_I8) {
+        bytes_to_f32(t, first, n, out);
         return;
     }
     for (i = 0; i < n; i++) {
@@ -473,6 +537,14 @@ enum cwm_rc tensor_check_finite(const struct tensor *t, struct cwm_err *err)
     size_t i;
     size_t k;
 
+    if (t->type == TENSOR_I8) {
+        const struct tensor scales = {.name = t->name,
+                                      .type = TENSOR_F32,
+                                      .data = t->scales,
+                                      .n_values = (size_t)t->dims[0]};
+
+        return tensor_check_finite(&scales, err);
+    }
     for (i = 0; i < t->n_values; i += BLOCK) {
         size_t end = t->n_values - i < BLOCK ? t->n_values : i + BLOCK;
         unsigned any = 0;

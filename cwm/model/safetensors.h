@@ -26,8 +26,11 @@
 
 enum { TENSOR_MAX_DIMS = 8 };
 
-/* Those that weights come in. */
-enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16 };
+/*
+ * Those that weights come in.  TENSOR_I8 are matrices of 8 bits with a scale
+ * for each row, which is a tensor of its own: NAME_scale, F32, [rows].
+ */
+enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_I8 };
 
 struct tensor {
     const char *name; /* borrowed from the file, as `data` */
@@ -37,6 +40,7 @@ struct tensor {
     const uint8_t *data;
     size_t n_values;
     size_t n_bytes;
+    const uint8_t *scales; /* TENSOR_I8: of dims[0] rows, fp32; else NULL */
 };
 
 struct safetensors; /* opaque: safetensors.c */

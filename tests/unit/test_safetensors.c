@@ -117,10 +117,12 @@ static void safetensors__refuses_what_does_not_fit(void **state)
            "cannot use the tensor 'x': its data_offsets are none");
     refuse("{" ENTRY("x", "F32", "[1]", "[0]") "}", 8,
            "cannot use the tensor 'x': its data_offsets are none");
-    refuse("{" ENTRY("x", "Q4", "[1]", "[0,4]") "}", 8,
-           "cannot use the tensor 'x': its dtype is none of F32, F16, BF16");
-    refuse("{\"x\":7}", 8,
-           "cannot use the tensor 'x': its dtype is none of F32, F16, BF16");
+    refuse(
+        "{" ENTRY("x", "Q4", "[1]", "[0,4]") "}", 8,
+        "cannot use the tensor 'x': its dtype is none of F32, F16, BF16, I8");
+    refuse(
+        "{\"x\":7}", 8,
+        "cannot use the tensor 'x': its dtype is none of F32, F16, BF16, I8");
     refuse("[]", 0, "cannot use the safetensors file: its header is no object");
 }
 
@@ -351,6 +353,52 @@ static void safetensors__no_memory_is_an_ordinary_error(void **state)
     free(file);
 }
 
+/* In front of the bytes 8, 9, ... lie the scales. */
+static void safetensors__reads_bytes_with_a_scale_for_each_row(void **state)
+{
+    static const float scales[2] = {0.5F, -2.0F};
+    struct safetensors *f = NULL;
+    float values[6];
+    size_t len;
+    uint8_t *file = make("{" ENTRY("w", "I8", "[2,3]", "[8,14]") "," ENTRY(
+                             "w_scale", "F32", "[2]", "[0,8]") "}",
+                         14, &len);
+
+    (void)state;
+    memcpy(file + len - 14, scales, sizeof scales);
+    file[len - 1] = 0xFD; /* -3 */
+    assert_int_equal(safetensors_parse(file, len, &f, NULL), CWM_OK);
+    tensor_to_f32(safetensors_find(f, "w"), values);
+    assert_true(values[0] > 3.9F && values[0] < 4.1F);     /* 8 * 0.5 */
+    assert_true(values[3] > -22.1F && values[3] < -21.9F); /* 11 * -2 */
+    assert_true(values[5] > 5.9F && values[5] < 6.1F);     /* -3 * -2 */
+    tensor_part_to_f32(safetensors_find(f, "w"), 3, 1, values);
+    assert_true(values[0] > -22.1F && values[0] < -21.9F);
+    assert_int_equal(tensor_check_finite(safetensors_find(f, "w"), NULL),
+                     CWM_OK);
+    memset(file + len - 14, 0xFF, 4);
+    assert_int_equal(tensor_check_finite(safetensors_find(f, "w"), NULL),
+                     CWM_FORMAT);
+    safetensors_close(f);
+    free(file);
+}
+
+static void safetensors__refuses_bytes_without_scales(void **state)
+{
+    static const char want[] =
+        "cannot use the tensor 'w': it is of 8 bits, and there is no fitting "
+        "tensor of that name and '_scale'";
+
+    (void)state;
+    refuse("{" ENTRY("w", "I8", "[2,3]", "[0,6]") "}", 6, want);
+    refuse("{" ENTRY("w", "I8", "[2,3]",
+                     "[0,6]") "," ENTRY("w_scale", "F32", "[3]", "[6,18]") "}",
+           18, want);
+    refuse("{" ENTRY("w", "I8", "[6]", "[0,6]") "," ENTRY("w_scale", "F32",
+                                                          "[6]", "[6,30]") "}",
+           30, want);
+}
+
 int main(void)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -364,6 +412,8 @@ int main(void)
         cmocka_unit_test(safetensors__writes_what_it_reads),
         cmocka_unit_test(safetensors__keeps_the_old_file_when_there_is_no_room),
         cmocka_unit_test(safetensors__no_memory_is_an_ordinary_error),
+        cmocka_unit_test(safetensors__reads_bytes_with_a_scale_for_each_row),
+        cmocka_unit_test(safetensors__refuses_bytes_without_scales),
     };
 
     sigaction(SIGXFSZ, &ignore, NULL);
