@@ -14,6 +14,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
+#include "cwm/cli/default_model.h"
 #include "cwm/model/trace_prompt.h"
 #include "eval/own_model.h"
 
@@ -22,7 +23,9 @@
 
 static const char *const forms[] = {"auto", "pretty", "cwm", "jsonl", NULL};
 
-static const char *const uses[] = {"PROGRAM --model DIR [options]", NULL};
+enum { MAX_MODEL_PATH_BYTES = 4096 };
+
+static const char *const uses[] = {"PROGRAM [--model DIR] [options]", NULL};
 
 static const char *const examples[] = {
     "cwm predict prog.py --entry f --args 7 --model checkpoint",
@@ -55,7 +58,8 @@ static const struct opt options[] = {
      .type = OPT_STRING,
      .offset = FIELD(model),
      .value = "DIR",
-     .help = "the folder of a checkpoint"},
+     .help = "the folder of a checkpoint; the one that comes with cwm, or that "
+             "CWM_MODEL names, unless told"},
     {.name = "tokenizer",
      .type = OPT_STRING,
      .offset = FIELD(tokenizer),
@@ -425,12 +429,16 @@ static int predict(const struct predict_fields *f, const char *path)
 
 static int run(int argc, char **argv)
 {
+    char found[MAX_MODEL_PATH_BYTES];
     struct predict_fields fields;
     struct opt_rest rest;
     int code = cli_parse(&command, argc, argv, &fields, &rest);
 
     if (code >= 0) {
         return code;
+    }
+    if (!fields.model && default_model(found, sizeof found)) {
+        fields.model = found;
     }
     if (rest.n == 0 || !fields.model) {
         code = cli_usage("predict", "a program and a model are needed: cwm "
