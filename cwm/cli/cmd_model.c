@@ -6,6 +6,7 @@
 #include "cwm/base/io.h"
 #include "cwm/cli/cli.h"
 #include "cwm/cli/cmd_model.h"
+#include "cwm/model/convert.h"
 #include "cwm/model/model.h"
 #include "cwm/model/token_lines.h"
 #include "cwm/model/transformer.h"
@@ -16,13 +17,14 @@ enum { MAX_INFO_BYTES = 1 << 16, MAX_IDS_BYTES = 1 << 30, MAX_NEW = 1 << 20 };
 
 static const char *const uses[] = {
     "info DIR [--json]", "logits DIR --ids IDS.json -o OUT.f32",
-    "generate DIR --ids IDS.json [--max-new N] [options]", NULL};
+    "generate DIR --ids IDS.json [--max-new N] [options]",
+    "convert DIR -o FOLDER [--type fp32|bf16|int8]", NULL};
 
 static const char *const examples[] = {
     "cwm model info checkpoint",
     "cwm model logits checkpoint --ids ids.json -o logits.f32",
     "cwm model generate checkpoint --ids ids.json --samples 8 --top-p 0.95",
-    NULL};
+    "cwm model convert run/last -o small --type int8", NULL};
 
 static const struct opt options[] = {
     {.group = "What goes in",
@@ -76,7 +78,8 @@ static const struct opt options[] = {
      .offset = FIELD(out),
      .value = "OUT",
      .help = "of logits: the file for them, little-endian float32, sequence by "
-             "position by word"},
+             "position by word; of convert: the new folder, with the weights "
+             "in --type and the tokenizer"},
     {.name = "json",
      .type = OPT_FLAG,
      .offset = FIELD(json),
@@ -131,8 +134,8 @@ static enum cwm_rc read_ids(const char *path, struct job *job,
     return rc;
 }
 
-static enum cwm_rc job_start(struct job *job, const char *path,
-                             struct cwm_err *err)
+static enum cwm_rc job_start(struct job *job, const char *folder,
+                             const char *path, struct cwm_err *err)
 {
     enum cwm_rc rc = read_ids(path, job, err);
     size_t n;
@@ -152,7 +155,11 @@ static enum cwm_rc job_start(struct job *job, const char *path,
     if (!job->logits) {
         return CWM_FAIL(err, CWM_NOMEM, "could not hold the logits");
     }
-    return model_pass_new(job->m, n, &job->pass, err);
+    rc = model_pass_new(job->m, n, &job->pass, err);
+    if (rc == CWM_FORMAT) {
+        cwm_err_context(err, "%s", folder);
+    }
+    return rc;
 }
 
 static void job_release(struct job *job)
@@ -234,7 +241,7 @@ static enum cwm_rc logits(const struct model_fields *fields, const char *folder,
     enum cwm_rc rc;
 
     cwm_buf_init(&out, SIZE_MAX / 2);
-    rc = job_start(&job, fields->ids, err);
+    rc = job_start(&job, folder, fields->ids, err);
     if (rc == CWM_OK) {
         rc = device_is_cuda(fields->generating.device)
                  ? device_logits(fields, folder, &job, &out, err)
@@ -295,13 +302,18 @@ static void add_info(const struct model_config *c, bool json,
 static int check_words(const struct model_fields *fields,
                        const struct opt_rest *rest)
 {
-    static const char *const verbs[] = {"info", "logits", "generate"};
+    static const char *const verbs[] = {"info", "logits", "generate",
+                                        "convert"};
     const char *verb = rest->n > 0 ? rest->values[0] : "";
-    const char *near = opt_nearest(verb, verbs, 3);
+    const char *near = opt_nearest(verb, verbs, 4);
 
     if (rest->n < 2 || !near || strcmp(near, verb) != 0) {
-        return cli_usage("model", "info, logits or generate is needed, and a "
-                                  "folder: cwm model info DIR");
+        return cli_usage("model",
+                         "info, logits, generate or convert is needed, and a "
+                         "folder: cwm model info DIR");
+    }
+    if (strcmp(verb, "convert") == 0) {
+        return fields->out ? -1 : cli_usage("model", "convert needs -o FOLDER");
     }
     if (strcmp(verb, "info") != 0 && !fields->ids) {
         return cli_usage("model", "%s needs --ids IDS.json", verb);
@@ -340,6 +352,10 @@ static int run(int argc, char **argv)
         if (rc == CWM_OK) {
             add_info(&config, fields.json, &out);
         }
+    } else if (strcmp(rest.values[0], "convert") == 0) {
+        rc = convert_checkpoint(rest.values[1], fields.out,
+                                generating_tensor_type(&fields.generating),
+                                &err);
     } else {
         rc = model_load(rest.values[1], &m, &err);
         if (rc == CWM_OK) {

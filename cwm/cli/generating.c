@@ -11,6 +11,15 @@ enum type_choice { TYPE_FP32, TYPE_BF16, TYPE_INT8 };
 
 const char *const generating_types[] = {"fp32", "bf16", "int8", NULL};
 
+enum tensor_type generating_tensor_type(const struct generating_fields *f)
+{
+    static const enum tensor_type types[] = {[TYPE_FP32] = TENSOR_F32,
+                                             [TYPE_BF16] = TENSOR_BF16,
+                                             [TYPE_INT8] = TENSOR_I8};
+
+    return types[f->type];
+}
+
 /* A decimal with nothing behind it. */
 static bool read_decimal(const char *text, double *ret_value)
 {

@@ -12,6 +12,7 @@
 #include "cwm/base/opt.h"
 #include "cwm/cli/device.h"
 #include "cwm/model/generator.h"
+#include "cwm/model/safetensors.h"
 
 /* As given; texts are borrowed from argv. */
 struct generating_fields {
@@ -97,6 +98,9 @@ extern const char *const generating_types[]; /* for OPT_ENUM */
 /* From the options; -1 to go on, else (having told) an exit code. */
 int generating_sample(const char *command, const struct generating_fields *f,
                       struct sample_options *ret_options);
+
+/* --type, of weights in a file. */
+enum tensor_type generating_tensor_type(const struct generating_fields *f);
 
 /* A model, ready to generate. */
 struct engine {

@@ -6,6 +6,7 @@
 
 #include "cwm/base/alloc.h"
 #include "cwm/model/decoder_internal.h"
+#include "cwm/model/quantize.h"
 
 /* Tensors one behind the other, as the rows of one matrix. */
 struct rows {
@@ -72,25 +73,6 @@ static void forget(const struct decoder *d, const struct tensor *t)
     if (d->m->files) {
         weights_forget(d->m->files, t);
     }
-}
-
-/* To the nearest of 255 steps of the row's largest weight. */
-static float quantize_row(const float *row, size_t n, int8_t *to)
-{
-    float largest = 0;
-    float inverse;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        float size = fabsf(row[i]);
-
-        largest = size > largest ? size : largest; /* all are finite */
-    }
-    inverse = largest > 0 ? 127.0f / largest : 0.0f;
-    for (i = 0; i < n; i++) {
-        to[i] = (int8_t)lrintf(row[i] * inverse);
-    }
-    return largest / 127.0f;
 }
 
 /* One row in the matrix' type, at `to`. */

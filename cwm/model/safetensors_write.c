@@ -19,6 +19,7 @@ static const char *const type_names[] = {
     [TENSOR_F32] = "F32",
     [TENSOR_F16] = "F16",
     [TENSOR_BF16] = "BF16",
+    [TENSOR_I8] = "I8",
 };
 
 /* The length field and the header, padded with spaces as the format allows. */

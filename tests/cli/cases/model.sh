@@ -46,6 +46,20 @@ cwm model info m
 echo '[[0], [1]]' >ids.json
 cwm model logits m --ids ids.json -o out.f32 && wc -c <out.f32
 cwm model generate m --ids ids.json --max-new 3 --greedy --json
+echo '{"a": 1}' >m/tokenizer.json
+for type in fp32 bf16 int8; do
+    try cwm model convert m -o $type --type $type
+    ls $type
+    cwm model logits $type --ids ids.json -o $type.f32
+    cmp out.f32 $type.f32 # nothing is lost of such weights
+    cwm model convert $type -o back --type bf16
+    cwm model logits back --ids ids.json -o back.f32
+    cmp out.f32 back.f32
+    rm -r back
+done
+try cwm model convert m -o int8 --type int8
+try cwm model convert m -o no/such/folder
+try cwm model convert m
 echo '[[0, 1], [1]]' >uneven.json
 try cwm model logits m --ids uneven.json -o out.f32
 echo '[[3]]' >beyond.json
@@ -73,6 +87,8 @@ cp -r m nan
     tail -c +$((8 + n + 3)) m/model.safetensors
 } >nan/model.safetensors
 try cwm model logits nan --ids ids.json -o out.f32
+try cwm model convert nan -o none
+ls -d none 2>&1 | sed 's/.*: //'
 
 cp -r m parts
 mv parts/model.safetensors parts/a.safetensors
