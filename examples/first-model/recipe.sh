@@ -5,7 +5,7 @@
 # are made of stands in programs.json.
 
 # Programs, two calls of each, and the seed that they are made from.
-programs=50000
+programs=68000
 seed=1
 
 # The tokenizer learns from other programs, and keeps digits apart: numbers
@@ -24,7 +24,7 @@ max_tokens=320
 # left over in a row is lost; attention stays within a trace.
 model="--layers 4 --width 128 --heads 2 --kv-heads 2 --ffn 384 --window 0"
 batches="--rows 2 --row-tokens 2048 --packing whole"
-steps=5200
+steps=7000
 learning="--rate 2e-3 --final-part 0.02 --warmup-steps 100 --decay 0.05
 --weight-context 0.2"
 type=bf16
