@@ -54,6 +54,9 @@ def table(work):
     for what, name in SCORES:
         yield f"| programs written by hand: {what} | " + " | ".join(
             percent(written[m][name]) for m in models) + " |"
+    yield ""
+    yield ("The frame of the call, which is given, counts among the states and "
+           "lines: nearly all of the untrained model's share.")
 
 
 def section(work, load_average, cpu_s):
