@@ -115,9 +115,11 @@ def tracing(bench):
         for _ in range(turns):
             for name, hook in (("plain", "plain"), ("null hook", null),
                                ("python", "python"), ("tuned", "tuned")):
+                os.sync()  # what one wrote is not written while the next runs
                 got = python_turn(hook, workload, scale, f"{folder}/text")
                 seconds[name].append(got["cpu_s"])
                 n_lines = got["lines"] or n_lines
+            os.sync()
             out = run([f"{bench.build}/bench_trace", workload, "main", scale,
                        "2"])[1].splitlines()
             got = json.loads(out[-1])
