@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from command_test import CommandTest
+
 PROGRAMS = {"plain": 2, "max_phases": 1, "max_depth": 2, "max_items": 3,
             "max_number": 9, "n_inputs": 2, "exception_permille": 0,
             "weights": {"accumulate": 1, "straight": 1}}
@@ -25,23 +28,7 @@ SIZE = ["--layers", "1", "--width", "32", "--heads", "2", "--kv-heads", "2",
         "--held-out", "12", "--steps", "12", "--judge-every", "0"]
 
 
-class Test:
-    def __init__(self, cwm, folder):
-        self.cwm, self.folder, self.bad = cwm, folder, 0
-
-    def check(self, what, good, more=""):
-        if not good:
-            print(f"{what}\n{more[:2000]}")
-            self.bad += 1
-
-    def run(self, *words, code=0):
-        done = subprocess.run([self.cwm, *map(str, words)], cwd=self.folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              check=False, text=True)
-        self.check(f"{words}: exit code {done.returncode}, not {code}",
-                   done.returncode == code, done.stderr)
-        return done
-
+class Test(CommandTest):
     def words(self, run, *more):
         return ["train", "--generate", "--programs", "programs.json",
                 "--tokenizer", "tok.json", "-o", run, *SIZE, *more]

@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from command_test import CommandTest
+
 SIZE = ["--layers", "2", "--width", "32", "--heads", "4", "--kv-heads", "2",
         "--ffn", "48", "--rows", "4", "--row-tokens", "64", "--threads", "2",
         "--warmup-steps", "5", "--rate", "5e-3", "--accumulate", "2"]
@@ -42,23 +45,7 @@ def record(number):
             "\n", "frames": frames}
 
 
-class Test:
-    def __init__(self, cwm, folder):
-        self.cwm, self.folder, self.bad = cwm, folder, 0
-
-    def check(self, what, good, more=""):
-        if not good:
-            print(f"{what}\n{more[:2000]}")
-            self.bad += 1
-
-    def run(self, *words, code=0):
-        done = subprocess.run([self.cwm, *map(str, words)], cwd=self.folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              check=False, text=True)
-        self.check(f"{words}: exit code {done.returncode}, not {code}",
-                   done.returncode == code, done.stderr)
-        return done
-
+class Test(CommandTest):
     def train(self, run, *words, code=0, steps=40, kind="bf16"):
         return self.run("train", "shards", "--tokenizer", "tok.json", "-o",
                         run, "--steps", steps, "--type", kind, *SIZE, *words,
