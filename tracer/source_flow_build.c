@@ -201,6 +201,21 @@ static uint32_t add_scope(struct build *b, uint32_t first, uint32_t last)
     return place;
 }
 
+/* Onward below the node that the cursor began at (depth 0): into the node at
+ * hand where `enters`, else past it.  False: that was all. */
+static bool next_node(TSTreeCursor *at, int *depth, bool enters)
+{
+    if (enters && ts_tree_cursor_goto_first_child(at)) {
+        (*depth)++;
+        return true;
+    }
+    while (*depth > 0 && !ts_tree_cursor_goto_next_sibling(at)) {
+        ts_tree_cursor_goto_parent(at);
+        (*depth)--;
+    }
+    return *depth > 0;
+}
+
 /*
  * The scopes in a statement's own expressions; returns what traits the
  * statement has by them.  Bodies of compound statements are passed over.
@@ -210,11 +225,12 @@ static unsigned look_into(struct build *b, TSNode statement)
     TSTreeCursor at = ts_tree_cursor_new(statement);
     unsigned traits = 0;
     int depth = 0;
+    bool is_inner;
 
     do {
         TSNode node = ts_tree_cursor_current_node(&at);
-        bool is_inner = depth > 0 && is_one_of(node, inner_types);
 
+        is_inner = depth > 0 && is_one_of(node, inner_types);
         if (is_one_of(node, waiting_types)) {
             traits |= FLOW_RESUMES | FLOW_CATCHES;
         }
@@ -222,15 +238,7 @@ static unsigned look_into(struct build *b, TSNode statement)
             add_scope(b, first_line(node), last_line(node));
             traits |= FLOW_CATCHES; /* since 3.12 it may be no scope */
         }
-        if (!is_inner && ts_tree_cursor_goto_first_child(&at)) {
-            depth++;
-            continue;
-        }
-        while (depth > 0 && !ts_tree_cursor_goto_next_sibling(&at)) {
-            ts_tree_cursor_goto_parent(&at);
-            depth--;
-        }
-    } while (depth > 0);
+    } while (next_node(&at, &depth, !is_inner));
     ts_tree_cursor_delete(&at);
     return traits;
 }
@@ -264,20 +272,12 @@ static bool is_folded(TSNode condition)
     TSTreeCursor at = ts_tree_cursor_new(condition);
     bool is_found = false;
     int depth = 0;
+    TSNode node;
 
     do {
-        TSNode node = ts_tree_cursor_current_node(&at);
-
+        node = ts_tree_cursor_current_node(&at);
         is_found = is_found || is_constant(node);
-        if (is_one_of(node, carriers) && ts_tree_cursor_goto_first_child(&at)) {
-            depth++;
-            continue;
-        }
-        while (depth > 0 && !ts_tree_cursor_goto_next_sibling(&at)) {
-            ts_tree_cursor_goto_parent(&at);
-            depth--;
-        }
-    } while (depth > 0);
+    } while (next_node(&at, &depth, is_one_of(node, carriers)));
     ts_tree_cursor_delete(&at);
     return is_found;
 }
