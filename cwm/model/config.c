@@ -186,10 +186,14 @@ static enum cwm_rc read_sizes(struct json_in *root, struct model_config *c,
 static enum cwm_rc read_layer_types(struct json_in *types,
                                     struct model_config *c, struct cwm_err *err)
 {
+    bool is_list = json_peek(types) == '[';
     uint32_t n = 0;
 
-    json_open(types, '[');
-    for (bool first = true; json_more(types, ']', first); first = false) {
+    if (is_list) {
+        json_open(types, '[');
+    }
+    for (bool first = true; is_list && json_more(types, ']', first);
+         first = false) {
         char text[MAX_TEXT_BYTES + 1] = "";
         struct json_in value = *types;
 
@@ -293,15 +297,17 @@ static enum cwm_rc read_rope(struct json_in *root, struct model_config *c,
                              struct cwm_err *err)
 {
     struct json_in rope;
-    bool has_rope = find(root, "rope_parameters", &rope);
+    bool is_new = find(root, "rope_parameters", &rope);
+    bool has_rope = is_new || find(root, "rope_scaling", &rope);
     enum cwm_rc rc;
 
-    if (has_rope) {
-        rc = read_real(&rope, "rope_theta", 0, &c->rope_theta, err);
-    } else {
-        rc = read_real(root, "rope_theta", 10000.0, &c->rope_theta, err);
-        has_rope = find(root, "rope_scaling", &rope);
+    if (has_rope && json_peek(&rope) != '{') {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the model's config: \"%s\" is no object",
+                        is_new ? "rope_parameters" : "rope_scaling");
     }
+    rc = is_new ? read_real(&rope, "rope_theta", 0, &c->rope_theta, err)
+                : read_real(root, "rope_theta", 10000.0, &c->rope_theta, err);
     if (rc == CWM_OK && has_rope) {
         rc = read_scaling(&rope, &c->scaling, err);
     }

@@ -183,8 +183,39 @@ static enum cwm_rc find_scales(struct safetensors *f, struct tensor *t,
     return rc;
 }
 
-/* No name twice, no value in two tensors; they end in the file's order. */
-static enum cwm_rc check_places(struct safetensors *f, struct cwm_err *err)
+/*
+ * The tensors, in their order, are all that lies behind the header: no byte is
+ * in two of them, and none in no one's, where another file could hide.
+ */
+static enum cwm_rc check_cover(const struct safetensors *f,
+                               const uint8_t *values, size_t n_bytes,
+                               struct cwm_err *err)
+{
+    const uint8_t *at = values;
+    size_t i;
+
+    for (i = 0; i < f->n; i++) {
+        if (f->tensors[i].data != at) {
+            return not_a_tensor(f->tensors[i].name,
+                                f->tensors[i].data < at
+                                    ? "it lies in another one's place"
+                                    : "the bytes before it are no tensor's",
+                                err);
+        }
+        at += f->tensors[i].n_bytes;
+    }
+    if (at != values + n_bytes) {
+        return CWM_FAIL(err, CWM_FORMAT,
+                        "cannot use the safetensors file: its last %zu bytes "
+                        "are no tensor's",
+                        (size_t)(values + n_bytes - at));
+    }
+    return CWM_OK;
+}
+
+/* No name twice, every byte in one tensor; they end in the file's order. */
+static enum cwm_rc check_places(struct safetensors *f, const uint8_t *values,
+                                size_t n_bytes, struct cwm_err *err)
 {
     size_t i;
 
@@ -204,14 +235,7 @@ static enum cwm_rc check_places(struct safetensors *f, struct cwm_err *err)
         }
     }
     qsort(f->tensors, f->n, sizeof *f->tensors, by_place);
-    for (i = 1; i < f->n; i++) {
-        if (f->tensors[i - 1].data + f->tensors[i - 1].n_bytes >
-            f->tensors[i].data) {
-            return not_a_tensor(f->tensors[i].name,
-                                "it lies in another one's place", err);
-        }
-    }
-    return CWM_OK;
+    return check_cover(f, values, n_bytes, err);
 }
 
 /* All members' names, one behind the other, and how many there are. */
@@ -262,7 +286,7 @@ static enum cwm_rc read_tensors(struct safetensors *f, struct json_in header,
         name += strlen(name) + 1;
         json_skip(&header);
     }
-    return check_places(f, err);
+    return check_places(f, values, n_bytes, err);
 }
 
 /* ---- the file -------------------------------------------------------------
@@ -351,7 +375,8 @@ out:
 enum cwm_rc safetensors_open(const char *path, struct safetensors **ret_file,
                              struct cwm_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a pipe is refused, not waited for */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     void *map = MAP_FAILED; /* owned */
     struct stat st = {0};
     enum cwm_rc rc;

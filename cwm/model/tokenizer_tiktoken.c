@@ -158,6 +158,22 @@ static enum cwm_rc read_line(struct tokenizer *t, const char *line, size_t len,
     return tokenizer__set(t, rank, bytes, n, TOKEN_TEXT, err);
 }
 
+/* Special tokens are counted from behind the ranks: none may be missing. */
+static enum cwm_rc check_ranks(const struct tokenizer *t, struct cwm_err *err)
+{
+    uint32_t id;
+
+    for (id = 0; id < t->n_ids; id++) {
+        if (t->tokens[id].kind == TOKEN_NONE) {
+            return CWM_FAIL(err, CWM_FORMAT,
+                            "cannot use the tokenizer file: it has no rank "
+                            "%u, but later ones\nwas it cut or edited?",
+                            id);
+        }
+    }
+    return CWM_OK;
+}
+
 /* Every cut of every token into two. */
 static enum cwm_rc make_merges(struct tokenizer *t, struct cwm_err *err)
 {
@@ -215,6 +231,9 @@ enum cwm_rc tokenizer__parse_tiktoken(const char *data, size_t len,
         at = stop ? stop + 1 : end;
     }
     t->ignore_merges = true; /* a piece that is a token is that token */
+    if (rc == CWM_OK) {
+        rc = check_ranks(t, err);
+    }
     if (rc == CWM_OK) {
         rc = tokenizer__add_split(t, tokenizer__llama3_pattern,
                                   strlen(tokenizer__llama3_pattern), err);

@@ -129,6 +129,13 @@ static void config__refuses_what_it_would_get_wrong(void **state)
            "\"layer_types\" is no list of 5");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"layer_types\":[1,2,3,4,5]}",
            "layer 0 is ''");
+    refuse("{\"model_type\":\"cwm\"," SIZES
+           ",\"layer_types\":\"full_attention\"}",
+           "\"layer_types\" is no list of 5");
+    refuse("{\"model_type\":\"cwm\"," SIZES ",\"rope_scaling\":\"llama3\"}",
+           "\"rope_scaling\" is no object");
+    refuse("{\"model_type\":\"cwm\"," SIZES ",\"rope_parameters\":[]}",
+           "\"rope_parameters\" is no object");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"sliding_window\":-1}",
            "\"sliding_window\" is no number");
     refuse("{\"model_type\":\"cwm\"," SIZES ",\"eos_token_id\":[1,-1]}",

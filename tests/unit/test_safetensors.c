@@ -103,6 +103,13 @@ static void safetensors__refuses_what_does_not_fit(void **state)
     refuse("{" ENTRY("x", "F32", "[1]", "[0,4]") "," ENTRY("y", "F32", "[1]",
                                                            "[3,7]") "}",
            8, "cannot use the tensor 'y': it lies in another one's place");
+    refuse("{" ENTRY("x", "F32", "[1]", "[0,4]") "," ENTRY("y", "F32", "[1]",
+                                                           "[5,9]") "}",
+           9, "cannot use the tensor 'y': the bytes before it are no tensor's");
+    refuse("{" ENTRY("x", "F32", "[1]", "[4,8]") "}", 8,
+           "cannot use the tensor 'x': the bytes before it are no tensor's");
+    refuse("{" ENTRY("x", "F32", "[1]", "[0,4]") "}", 7,
+           "cannot use the safetensors file: its last 3 bytes are no tensor's");
     refuse("{" ENTRY("x", "F32", "[4294967296,4294967296]", "[0,0]") "}", 8,
            "cannot use the tensor 'x': its shape is none");
     refuse("{" ENTRY("x", "F32", "[4611686018427387904]", "[0,0]") "}", 8,
@@ -252,6 +259,9 @@ static void safetensors__opens_a_file_and_says_what_it_cannot(void **state)
     close(fd);
     unlink(path);
     assert_int_equal(safetensors_open(path, &f, &err), CWM_IO);
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes there */
+    assert_int_equal(safetensors_open(path, &f, &err), CWM_FORMAT);
+    unlink(path);
     assert_null(f);
     free(file);
 }

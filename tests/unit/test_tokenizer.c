@@ -497,6 +497,38 @@ static void tokenizer__no_memory_is_an_ordinary_error(void **state)
     cwm_buf_release(&json);
 }
 
+/* Every single byte, as tiktoken writes it, and one token of rank `last`. */
+static enum cwm_rc parse_ranks(unsigned last, struct cwm_err *err)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct tokenizer *t = NULL;
+    struct cwm_buf file;
+    enum cwm_rc rc;
+    unsigned b;
+
+    cwm_buf_init(&file, MAX_BYTES);
+    for (b = 0; b < 256; b++) {
+        cwm_buf_addf(&file, "%c%c== %u\n", digits[b >> 2], digits[(b & 3) << 4],
+                     b);
+    }
+    cwm_buf_addf(&file, "YWE= %u\n", last);
+    rc = tokenizer_parse(file.data, file.len, &t, err);
+    cwm_buf_release(&file);
+    tokenizer_free(t);
+    return rc;
+}
+
+static void tokenizer__ranks_have_no_gaps(void **state)
+{
+    struct cwm_err err;
+
+    (void)state;
+    assert_int_equal(parse_ranks(256, &err), CWM_OK);
+    assert_int_equal(parse_ranks(258, &err), CWM_FORMAT);
+    assert_non_null(strstr(err.message, "it has no rank 256"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +544,7 @@ int main(void)
         cmocka_unit_test(tokenizer__decode_refuses_ids_without_a_token),
         cmocka_unit_test(tokenizer__writes_what_it_reads),
         cmocka_unit_test(tokenizer__no_memory_is_an_ordinary_error),
+        cmocka_unit_test(tokenizer__ranks_have_no_gaps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
