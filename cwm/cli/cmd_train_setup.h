@@ -37,8 +37,9 @@ struct train_setup {
 /*
  * The rest, from what the caller filled in: command, fields, shards,
  * tokenizer_file (empty), feed_options' tracer and programs; ranks.place.world
- * is 1, all else zero.  A folder that has a checkpoint is gone on with.  train__setup_release() is due either way.  Fails: CWM_USAGE, and as
- * what it opens.
+ * is 1, all else zero.  A folder that has a checkpoint is gone on with.
+ * train__setup_release() is due either way.  Fails: CWM_USAGE, and as what it
+ * opens.
  */
 enum cwm_rc train__set_up(struct train_setup *s, struct cwm_err *err);
 void train__setup_release(struct train_setup *s);
