@@ -42,6 +42,9 @@ static void add_problem(struct hasher *h, const struct problem *p)
     add_text(h, &p->entry_point);
     add_text(h, &p->canonical);
     add_text(h, &p->setup);
+    if (p->opening.data) {
+        add_text(h, &p->opening);
+    }
 }
 
 static struct hash finish(struct hasher *h)

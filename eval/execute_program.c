@@ -8,6 +8,7 @@
 
 #include "cwm/base/alloc.h"
 #include "eval/execute_internal.h"
+#include "eval/output.h"
 
 #define MAX_TEXT_BYTES ((size_t)1 << 30)
 
@@ -67,6 +68,7 @@ static struct judge_request request_for(struct execute__runner *r,
                               : as_text(&p->entry_point),
         .reference = p->whole_canonical ? as_text(&p->canonical)
                                         : (struct judge_text){NULL, 0},
+        .opening = as_text(&p->opening),
         .setup = as_text(&p->setup),
         .tests = r->tests,
         .tester_us = (uint64_t)o->tester_ms * 1000,
@@ -162,54 +164,15 @@ static enum cwm_rc run_asserts(struct execute__runner *r,
     return rc;
 }
 
-/* As contests' judges do: white space at the end of lines, and empty lines at
- * the end, do not count. */
-static bool same_output(const char *a, size_t a_len, const char *b,
-                        size_t b_len)
+static bool is_right_output(const struct problem *p,
+                            const struct judge_text *output,
+                            const struct problem_text *expected)
 {
-    static const char white[] = " \t\r\n";
-    size_t i = 0;
-    size_t j = 0;
-
-    for (;;) {
-        size_t x = i;
-        size_t y = j;
-        bool a_line;
-        bool b_line;
-
-        while (x < a_len && a[x] && strchr(" \t\r", a[x])) {
-            x++;
-        }
-        while (y < b_len && b[y] && strchr(" \t\r", b[y])) {
-            y++;
-        }
-        a_line = x >= a_len || a[x] == '\n';
-        b_line = y >= b_len || b[y] == '\n';
-        if (a_line != b_line) {
-            return false;
-        }
-        if (a_line) {
-            if (x >= a_len || y >= b_len) {
-                i = x;
-                j = y;
-                break;
-            }
-            i = x + 1;
-            j = y + 1;
-        } else if (i < a_len && j < b_len && a[i] == b[j]) {
-            i++;
-            j++;
-        } else {
-            return false;
-        }
-    }
-    while (i < a_len && a[i] && strchr(white, a[i])) {
-        i++;
-    }
-    while (j < b_len && b[j] && strchr(white, b[j])) {
-        j++;
-    }
-    return i == a_len && j == b_len;
+    return p->kind == PROBLEM_LIVECODE
+               ? output_is_same_livecode(output->data, output->len,
+                                         expected->data, expected->len)
+               : output_is_same(output->data, output->len, expected->data,
+                                expected->len);
 }
 
 /* Each case is a run; the first one that is not right is the verdict. */
@@ -220,23 +183,23 @@ static enum cwm_rc run_cases(struct execute__runner *r, const struct problem *p,
     const struct execute_options *o = r->plan->options;
     const uint64_t limit_ms = p->time_ms ? p->time_ms : o->own_limit_ms;
     const struct judge_text program = {r->program.data, r->program.len};
+    const struct judge_text opening = as_text(&p->opening);
     struct matrix_value worst = {.cell = MATRIX_PASS, .n_runs = 1};
 
     for (size_t i = 0; i < p->n_cases && worst.cell == MATRIX_PASS; i++) {
         const struct judge_text input = as_text(&p->cases[i].input);
         struct matrix_value value;
         struct judge_text output;
-        enum cwm_rc rc =
-            judge_script(r->judge, &program, &input, given_us(limit_ms),
-                         EXECUTE_WALL_FACTOR, o->cancel, &value, &output, err);
+        enum cwm_rc rc = judge_script(r->judge, &program, &opening, &input,
+                                      given_us(limit_ms), EXECUTE_WALL_FACTOR,
+                                      o->cancel, &value, &output, err);
 
         if (rc != CWM_OK) {
             return rc;
         }
         r->cpu_us += value.cpu_us;
         if (value.cell == MATRIX_PASS &&
-            !same_output(output.data, output.len, p->cases[i].output.data,
-                         p->cases[i].output.len)) {
+            !is_right_output(p, &output, &p->cases[i].output)) {
             value.cell = MATRIX_FAIL;
         }
         settle(&value, 0, limit_ms * 1000);

@@ -283,13 +283,34 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
     return CWM_OK;
 }
 
+/* The program can write to the shared memory, too: it may claim that it failed
+ * for another reason than it did. */
+static enum matrix_cell cell_of_script(struct judge *j,
+                                       const struct sandbox_verdict *verdict)
+{
+    size_t len;
+
+    if (verdict->end != SANDBOX_END_EXITED) {
+        return cell_of_end(verdict);
+    }
+    if (verdict->code == 0) {
+        return MATRIX_PASS;
+    }
+    return get_u32(sandbox_shared(j->sandbox, &len) + 4) == JUDGE_UNLOADED
+               ? MATRIX_SYNTAX
+               : MATRIX_ERROR;
+}
+
 enum cwm_rc judge_script(struct judge *j, const struct judge_text *program,
+                         const struct judge_text *opening,
                          const struct judge_text *input, uint64_t limit_us,
                          uint64_t wall_factor, const volatile int *cancel,
                          struct matrix_value *ret_value,
                          struct judge_text *ret_output, struct cwm_err *err)
 {
+    const struct judge_text none = {NULL, 0};
     const struct judge_request request = {.mode = JUDGE_SCRIPT,
+                                          .opening = opening ? *opening : none,
                                           .program = *program};
     const struct sandbox_limits limits =
         limits_for(j, limit_us, limit_us * wall_factor + 2000000u);
@@ -307,10 +328,7 @@ enum cwm_rc judge_script(struct judge *j, const struct judge_text *program,
     *ret_value = (struct matrix_value){.cpu_us = (uint32_t)verdict.cpu_us,
                                        .wall_us = (uint32_t)verdict.wall_us,
                                        .n_runs = 1};
-    ret_value->cell =
-        (uint8_t)(verdict.end == SANDBOX_END_EXITED
-                      ? verdict.code == 0 ? MATRIX_PASS : MATRIX_ERROR
-                      : cell_of_end(&verdict));
+    ret_value->cell = (uint8_t)cell_of_script(j, &verdict);
     ret_output->data = j->out.data ? j->out.data : "";
     ret_output->len = j->out.len;
     return CWM_OK;

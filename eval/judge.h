@@ -72,9 +72,11 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
 /*
  * Run a program that reads `input`; `output` (owned by the judge, until the
  * next run) is what it printed.  *ret_value's cell is MATRIX_PASS when it
- * ended by itself with status 0.
+ * ended by itself with status 0.  `opening` (NULL: nothing) is trusted, and
+ * run before it in its names.
  */
 enum cwm_rc judge_script(struct judge *j, const struct judge_text *program,
+                         const struct judge_text *opening,
                          const struct judge_text *input, uint64_t limit_us,
                          uint64_t wall_factor, const volatile int *cancel,
                          struct matrix_value *ret_value,

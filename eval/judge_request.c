@@ -6,9 +6,9 @@
 
 #include "cwm/base/alloc.h"
 
-static const char magic[] = "CWMJDG3\n";
+static const char magic[] = "CWMJDG4\n";
 
-enum { MAGIC_BYTES = 8, N_TEXTS = 5 };
+enum { MAGIC_BYTES = 8, N_TEXTS = 6 };
 
 static void put_u64(struct cwm_buf *out, uint64_t value)
 {
@@ -30,8 +30,8 @@ enum cwm_rc judge_request_write(const struct judge_request *request,
                                 struct cwm_buf *out, struct cwm_err *err)
 {
     const struct judge_text *texts[N_TEXTS] = {
-        &request->program, &request->prelude, &request->entry,
-        &request->reference, &request->setup};
+        &request->opening, &request->program,   &request->prelude,
+        &request->entry,   &request->reference, &request->setup};
 
     cwm_buf_clear(out);
     cwm_buf_add(out, magic, MAGIC_BYTES);
@@ -92,8 +92,8 @@ enum cwm_rc judge_request_read(const uint8_t *data, size_t len,
 {
     struct in in = {data, data + len, false};
     struct judge_request r = {.tests = NULL};
-    struct judge_text *texts[N_TEXTS] = {&r.program, &r.prelude, &r.entry,
-                                         &r.reference, &r.setup};
+    struct judge_text *texts[N_TEXTS] = {&r.opening, &r.program,   &r.prelude,
+                                         &r.entry,   &r.reference, &r.setup};
 
     if (len < MAGIC_BYTES || memcmp(data, magic, MAGIC_BYTES) != 0) {
         return CWM_FAIL(err, CWM_FORMAT, "a request without its magic");

@@ -95,6 +95,7 @@ static void problem_release(struct problem *p)
     problem__text_release(&p->entry_point);
     problem__text_release(&p->canonical);
     problem__text_release(&p->test);
+    problem__text_release(&p->opening);
     problem__text_release(&p->setup);
     problem__text_release(&p->contract);
     for (size_t i = 0; i < p->n_cases; i++) {
@@ -272,8 +273,8 @@ static bool look_for_call(struct json_in *one, bool *ret_call)
     return done;
 }
 
-/* Elements {"input", "output"} of an array; *ret_call: one is a call. */
-static bool take_cases(struct json_in *list, struct problem *p, bool *ret_call)
+bool problem__take_cases(struct json_in *list, struct problem *p,
+                         bool *ret_call)
 {
     size_t capacity = p->n_cases;
 
@@ -321,71 +322,7 @@ static bool take_contest(struct json_in *record, struct problem *p)
     }
     problem__text_release(&number);
     return done && (!json_find(record, "tests", &list) ||
-                    take_cases(&list, p, &is_call));
-}
-
-/* A JSON text within a string, as it is or packed: LiveCodeBench's cases. */
-static bool take_inner_cases(struct json_in *record, const char *name,
-                             struct problem *p, char why[96])
-{
-    struct problem_text text = {NULL, 0};
-    struct cwm_buf unpacked;
-    struct json_in list;
-    bool is_call = false;
-    bool done = problem__member(record, name, &text);
-
-    cwm_buf_init(&unpacked, (size_t)1 << 30);
-    if (done && text.data && !problem__is_blank(&text)) {
-        list = (struct json_in){.text = text.data, .len = text.len};
-        if (!json_whole(&list)) {
-            if (problem__unpack(text.data, text.len, &unpacked, why, 96)) {
-                list =
-                    (struct json_in){.text = unpacked.data ? unpacked.data : "",
-                                     .len = unpacked.len};
-            }
-            done = unpacked.failed != CWM_NOMEM;
-        }
-        if (done && !why[0] && !json_whole(&list)) {
-            snprintf(why, 96, "%s are no JSON", name);
-        }
-        done = done && (why[0] || take_cases(&list, p, &is_call));
-    }
-    if (is_call && !p->is_method && !why[0]) {
-        snprintf(why, 96, "functional tests, and no func_name in metadata");
-    }
-    cwm_buf_release(&unpacked);
-    problem__text_release(&text);
-    return done;
-}
-
-/* metadata: {"func_name": "f"}, as text; then the cases are calls. */
-static bool take_function(struct json_in *record, struct problem *p)
-{
-    struct problem_text text = {NULL, 0};
-    struct json_in in;
-    bool done = problem__member(record, "metadata", &text);
-
-    if (done && text.data) {
-        in = (struct json_in){.text = text.data, .len = text.len};
-        done = problem__member(&in, "func_name", &p->entry_point);
-    }
-    problem__text_release(&text);
-    p->is_method = p->entry_point.len > 0;
-    return done &&
-           (p->entry_point.data || problem__copy(&p->entry_point, "", 0));
-}
-
-/* A problem with a part of its tests would be another one: `why` says what
- * cannot be read. */
-static bool take_livecode(struct json_in *record, struct problem *p,
-                          char why[96])
-{
-    p->whole_canonical = true;
-    return problem__member(record, "question_id", &p->task_id) &&
-           problem__member(record, "question_content", &p->description) &&
-           problem__copy(&p->prompt, "", 0) && take_function(record, p) &&
-           take_inner_cases(record, "public_test_cases", p, why) &&
-           take_inner_cases(record, "private_test_cases", p, why);
+                    problem__take_cases(&list, p, &is_call));
 }
 
 static bool take(struct json_in *record, enum problem_kind kind,
@@ -402,7 +339,7 @@ static bool take(struct json_in *record, enum problem_kind kind,
     case PROBLEM_CONTEST:
         return take_contest(record, p);
     case PROBLEM_LIVECODE:
-        return take_livecode(record, p, why);
+        return problem__livecode(record, p, why, 96);
     case PROBLEM_N_KINDS:
         break;
     }

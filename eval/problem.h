@@ -66,6 +66,8 @@ struct problem {
                                         or (whole_canonical) by itself */
     bool whole_canonical;
     struct problem_text test;     /* Python: all of the task's own tests */
+    struct problem_text opening;  /* Python, run before the solution, in its
+                                     names; or NULL */
     struct problem_text setup;    /* Python, run behind the solution */
     struct problem_text contract; /* EvalPlus': asserts on the arguments, the
                                      body's first lines; or NULL */

@@ -43,6 +43,14 @@ bool problem__unpack(const char *text, size_t len, struct cwm_buf *out,
  * solution; stays NULL where something of that is missing.  false: no memory.
  */
 bool problem__plus_test(struct json_in *record, struct problem *p);
+/* Elements {"input", "output"} of an array; *ret_call is set where one says
+ * that it is a call.  false: no memory. */
+bool problem__take_cases(struct json_in *list, struct problem *p,
+                         bool *ret_call);
+/* A record of LiveCodeBench's.  why[0..why_size): what of it cannot be read;
+ * false: no memory. */
+bool problem__livecode(struct json_in *record, struct problem *p, char *why,
+                       size_t why_size);
 /* Nothing but white space? */
 bool problem__is_blank(const struct problem_text *text);
 

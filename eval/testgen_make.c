@@ -520,8 +520,9 @@ static enum cwm_rc compare(struct making *m, char *const *texts, size_t n,
     if (rc == CWM_OK) {
         const struct judge_text stdin_text = {input.data, input.len};
 
-        rc = judge_script(m->t->judge, &program, &stdin_text, SCRIPT_MS * 1000u,
-                          10, m->t->options->how.cancel, &value, &output, err);
+        rc = judge_script(m->t->judge, &program, NULL, &stdin_text,
+                          SCRIPT_MS * 1000u, 10, m->t->options->how.cancel,
+                          &value, &output, err);
     }
     in = (struct json_in){.text = output.data, .len = output.len};
     if (rc == CWM_OK && json_open(&in, '[')) {

@@ -169,9 +169,21 @@ static void answer_endless(void)
     _exit(0);
 }
 
-/* Program, set-up; then what the names stand for. */
+/* What is trusted to run there does, or says why by what the program lacks. */
+static void run_opening(PyObject *names, const char *text, size_t len)
+{
+    PyObject *code = len > 0 ? judge_compile(text, len, "opening.py") : NULL;
+    PyObject *result = code ? PyEval_EvalCode(code, names, names) : NULL;
+
+    PyErr_Clear();
+    Py_XDECREF(result);
+    Py_XDECREF(code);
+}
+
+/* Opening, program, set-up; then what the names stand for. */
 static bool load(struct agent *a, const uint8_t *at, const uint8_t *end)
 {
+    struct text opening;
     struct text program;
     struct text setup;
     struct text name;
@@ -179,10 +191,12 @@ static bool load(struct agent *a, const uint8_t *at, const uint8_t *end)
     uint32_t n;
     bool is_code = true;
 
-    if (!link_get_u32(&at, end, &watches) || !take_text(&at, end, &program) ||
-        !take_text(&at, end, &setup) || !link_get_u32(&at, end, &n)) {
+    if (!link_get_u32(&at, end, &watches) || !take_text(&at, end, &opening) ||
+        !take_text(&at, end, &program) || !take_text(&at, end, &setup) ||
+        !link_get_u32(&at, end, &n)) {
         return false;
     }
+    run_opening(a->names, opening.data, opening.len);
     if (watches) {
         peer_fd = a->peer;
         judge_loop_watch(answer_endless);
@@ -521,7 +535,7 @@ int judge_agent_serve(int peer)
     return 0;
 }
 
-int judge_script_run(const char *text, size_t len)
+int judge_script_run(const struct judge_request *request, uint8_t *state)
 {
     PyObject *names;         /* borrowed */
     PyObject *code;          /* owned */
@@ -531,8 +545,12 @@ int judge_script_run(const char *text, size_t len)
         return STATUS_OURS;
     }
     names = PyModule_GetDict(PyImport_AddModule("__main__"));
-    code = judge_compile(text, len, "main.py");
-    if (code) {
+    code =
+        judge_compile(request->program.data, request->program.len, "main.py");
+    if (!code) {
+        *state = JUDGE_UNLOADED;
+    } else {
+        run_opening(names, request->opening.data, request->opening.len);
         result = PyEval_EvalCode(code, names, names);
     }
     Py_XDECREF(code);

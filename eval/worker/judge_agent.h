@@ -4,6 +4,9 @@
 #define EVAL_WORKER_JUDGE_AGENT_H
 
 #include <Python.h>
+#include <stdint.h>
+
+#include "eval/judge_request.h"
 
 /* Serve `peer` until it hangs up; the exit status.  Nothing here is trusted
  * by anyone once the candidate's code has run. */
@@ -12,7 +15,8 @@ int judge_agent_serve(int peer);
 /* What a program's text compiles to; NULL with a Python error. */
 PyObject *judge_compile(const char *text, size_t len, const char *filename);
 
-/* As a script: __main__, with its streams; the exit status. */
-int judge_script_run(const char *text, size_t len);
+/* The request's program as a script: __main__, with its streams; the exit
+ * status.  *state is an enum judge_state where the text is no program. */
+int judge_script_run(const struct judge_request *request, uint8_t *state);
 
 #endif /* EVAL_WORKER_JUDGE_AGENT_H */

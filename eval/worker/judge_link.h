@@ -10,7 +10,7 @@
  *
  *   tester -> agent                          agent -> tester
  *   L  is it watched for endless loops?      V  value, arguments' new values
- *      program text, set-up text, names
+ *      opening, program, set-up (texts), names
  *   O  operation, object, name, arguments    E  exception's class and text
  *   X  code to be run in its namespace       S  an iterator's end
  *                                            C  as E: the text is no program

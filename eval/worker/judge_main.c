@@ -61,7 +61,7 @@ static int run_request(void *ctx, const struct jail_run *run)
         return STATUS_OURS;
     }
     if (request.mode == JUDGE_SCRIPT) {
-        status = judge_script_run(request.program.data, request.program.len);
+        status = judge_script_run(&request, run->shared + 4);
     } else {
         status = judge_tester_run(&request, &own);
     }

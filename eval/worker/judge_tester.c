@@ -688,6 +688,7 @@ static bool ask_to_load(PyObject *list)
     cwm_buf_clear(&tester.question);
     cwm_buf_addc(&tester.question, LINK_LOAD);
     link_add_u32(&tester.question, r->watches_loops != 0);
+    add_text(r->opening.data, r->opening.len);
     add_text(r->program.data, r->program.len);
     add_text(r->setup.data, r->setup.len);
     link_add_u32(&tester.question, (uint32_t)PyList_GET_SIZE(list));

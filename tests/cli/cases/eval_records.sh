@@ -64,6 +64,27 @@ for how in "" --compat; do
     verdicts --problems pairs.jsonl --samples pair_samples.jsonl $how |
         grep '^"'
 done
+# What its checker lets pass is right here: names that are imported already,
+# deep recursion, a function without its class, numbers by their values; and
+# records whose lists are no texts.
+cat >ways.jsonl <<'END'
+{"question_id": "List", "public_test_cases": [{"input": "[3, 1]\n4", "output": "[1, 3, 4]", "testtype": "functional"}], "private_test_cases": "[]", "metadata": {"func_name": "merge"}}
+{"question_id": "alone", "public_test_cases": "[{\"input\": \"3000\", \"output\": \"3000\", \"testtype\": \"functional\"}]", "private_test_cases": "[]", "metadata": "{\"func_name\": \"depth\"}"}
+{"question_id": "numbers", "public_test_cases": "[{\"input\": \"1\", \"output\": \"1.50 2\\n 3\", \"testtype\": \"stdin\"}]", "private_test_cases": "[]", "metadata": "{}"}
+END
+cat >ways_samples.jsonl <<'END'
+{"task_id": "List", "solution": "from __future__ import annotations\nclass Solution:\n    def merge(self, a: List[int], x: int) -> List[int]:\n        insort(a, x)\n        heapq.heapify(a)\n        return [pow(y, 1, 9) for y in sorted(a)]\n"}
+{"task_id": "List", "solution": "class Solution:\n    def other(self, a, x):\n        return a\n"}
+{"task_id": "alone", "solution": "def depth(n):\n    return n and 1 + depth(n - 1)\n"}
+{"task_id": "alone", "solution": "def deep(n):\n    return n\n"}
+{"task_id": "numbers", "solution": "n = int(stdin.readline())\nprint()\nprint(' 1.5  2.0')\nprint(inf > 1 and '3 ')\n"}
+{"task_id": "numbers", "solution": "print('1.51 2')\nprint(3)\n"}
+{"task_id": "numbers", "solution": "print 1\n"}
+END
+for how in "" --compat; do
+    verdicts --problems ways.jsonl --samples ways_samples.jsonl $how |
+        grep '^"'
+done
 for line in 6 7 8 9 10 11 12; do
     sed -n "${line}p" lcb.jsonl >one.jsonl
     cwm eval passk --problems one.jsonl --canonical 2>&1 | head -1
