@@ -15,6 +15,7 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/buf.h"
 #include "eval/judge_request.h"
+#include "eval/literal.h"
 #include "eval/passk.h"
 #include "eval/problem_internal.h"
 
@@ -43,20 +44,53 @@ static struct judge_text trimmed(const struct problem_text *text)
     static const char white[] = " \t\r\n";
     struct judge_text t = {text->data, text->len};
 
-    while (t.len > 0 && strchr(white, t.data[t.len - 1])) {
+    while (t.len > 0 && memchr(white, t.data[t.len - 1], sizeof white - 1)) {
         t.len--;
     }
-    while (t.len > 0 && strchr(white, *t.data)) {
+    while (t.len > 0 && memchr(white, *t.data, sizeof white - 1)) {
         t.data++;
         t.len--;
     }
     return t;
 }
 
+/* The place of the bracket that closes one from before the text; `len`: there
+ * is none. */
+static size_t find_close(const char *text, size_t len)
+{
+    size_t depth = 0;
+    size_t i = 0;
+
+    while (i < len) {
+        const char c = text[i];
+
+        if (c == '\'' || c == '"') {
+            i = literal_pass_string(text, len, i);
+            continue;
+        }
+        if (c == '#') {
+            const char *end = memchr(text + i, '\n', len - i);
+
+            i = end ? (size_t)(end - text) : len;
+            continue;
+        }
+        if (c == ')' || c == ']' || c == '}') {
+            if (depth == 0) {
+                return i;
+            }
+            depth--;
+        }
+        depth += c == '(' || c == '[' || c == '{';
+        i++;
+    }
+    return len;
+}
+
+/* A call of f, and nothing behind it. */
 static bool is_call(const struct judge_text *t)
 {
     return t->len >= 3 && memcmp(t->data, "f(", 2) == 0 &&
-           t->data[t->len - 1] == ')';
+           find_close(t->data + 2, t->len - 2) == t->len - 3;
 }
 
 static enum cruxeval_mode guess_mode(const struct sample_set *samples)
@@ -102,7 +136,8 @@ static bool write_program(struct making *m, const struct problem *p,
     }
     cwm_buf_clear(&m->text);
     if (m->mode == CRUXEVAL_OUTPUT) {
-        if (t.len == 0) {
+        /* What closes our bracket goes on outside of it. */
+        if (t.len == 0 || find_close(t.data, t.len) < t.len) {
             return false;
         }
         cwm_buf_adds(&m->text, "def prediction():\n"

@@ -71,7 +71,7 @@ bool problem__member(struct json_in *record, const char *name,
 bool problem__is_blank(const struct problem_text *text)
 {
     for (size_t i = 0; i < text->len; i++) {
-        if (!strchr(" \t\r\n\f\v", text->data[i])) {
+        if (!memchr(" \t\r\n\f\v", text->data[i], 6)) {
             return false;
         }
     }
@@ -90,6 +90,10 @@ static enum cwm_rc use_one(problem__record use, void *ctx, struct json_in *one,
     return rc;
 }
 
+/* Some editors put one before a text. */
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+#define BOM_BYTES (sizeof byte_order_mark - 1)
+
 static enum cwm_rc read_all(const char *path, struct cwm_buf *out,
                             struct cwm_err *err)
 {
@@ -107,7 +111,12 @@ static enum cwm_rc read_all(const char *path, struct cwm_buf *out,
     while (rc == CWM_OK && more) {
         rc = lines_next(lines, &line, &more, err);
         if (rc == CWM_OK && more) {
-            cwm_buf_add(out, line.text, line.len);
+            const bool has_mark =
+                out->len == 0 && line.len >= BOM_BYTES &&
+                memcmp(line.text, byte_order_mark, BOM_BYTES) == 0;
+            const size_t skip = has_mark ? BOM_BYTES : 0;
+
+            cwm_buf_add(out, line.text + skip, line.len - skip);
             cwm_buf_addc(out, '\n');
         }
     }

@@ -73,7 +73,7 @@ static enum cwm_rc add_all(struct reading *r, struct json_in *value,
         first = false;
         cwm_buf_clear(&text);
         if (json_peek(value) != '"') {
-            if (!json_skip(value) || !is_list) {
+            if (!json_skip(value)) {
                 break;
             }
             /* null, a number: an empty sample, so that the rest counts, and
@@ -119,8 +119,9 @@ static enum cwm_rc use_named(struct reading *r, struct json_in *record,
                              const struct problem_text *id, uint64_t line,
                              struct cwm_err *err)
 {
-    static const char *const names[] = {"completion", "solution", "completions",
-                                        "solutions"};
+    /* EvalPlus' own order: a whole program goes before a part. */
+    static const char *const names[] = {"solution", "completion", "solutions",
+                                        "completions"};
     size_t task = problem_find(r->problems, id->data, id->len);
     enum cwm_rc rc = CWM_OK;
     struct json_in value;
@@ -130,13 +131,15 @@ static enum cwm_rc use_named(struct reading *r, struct json_in *record,
         note_wrong(r->set, id, line);
         return CWM_OK;
     }
-    for (size_t i = 0; i < 4 && rc == CWM_OK && n == 0; i++) {
+    /* First what is text, then what is there. */
+    for (size_t i = 0; i < 8 && rc == CWM_OK && n == 0; i++) {
         size_t before = r->set->n;
 
-        if (!json_find(record, names[i], &value)) {
+        if (!json_find(record, names[i % 4], &value) ||
+            (i < 4 && json_peek(&value) != '"' && json_peek(&value) != '[')) {
             continue;
         }
-        rc = add_all(r, &value, task, i % 2 == 1, line, &n, err);
+        rc = add_all(r, &value, task, i % 2 == 0, line, &n, err);
         if (rc == CWM_OK && r->set->n == before + 1 &&
             json_find(record, "n_tokens", &value)) {
             (void)json_count(&value, &r->set->list[before].n_tokens);
@@ -206,8 +209,8 @@ static enum cwm_rc use_prompt(struct reading *r, struct json_in *record,
     return rc;
 }
 
-/* ---- CRUXEval's recorded generations: {"raw_generations": {id: [...]}} ----
- */
+/* ---- CRUXEval's recorded generations: {"raw_generations": {id: [...]}}, or
+ * what stands in it ---- */
 
 static enum cwm_rc use_generations(struct reading *r, struct json_in *all,
                                    struct cwm_err *err)
@@ -244,6 +247,27 @@ static enum cwm_rc use_generations(struct reading *r, struct json_in *all,
     return rc;
 }
 
+/* Is one of its members called as a problem is?  CRUXEval's scorer takes them
+ * without anything round them. */
+static bool names_problems(const struct reading *r, struct json_in record)
+{
+    struct cwm_buf id;
+    bool found = false;
+
+    cwm_buf_init(&id, 1u << 20);
+    (void)json_open(&record, '{');
+    for (bool first = true; !found && json_more(&record, '}', first);
+         first = false) {
+        cwm_buf_clear(&id);
+        (void)json_key(&record, &id);
+        found = id.data &&
+                problem_find(r->problems, id.data, id.len) != PROBLEM_NONE;
+        (void)json_skip(&record);
+    }
+    cwm_buf_release(&id);
+    return found;
+}
+
 static enum cwm_rc use_record(void *ctx, struct json_in *record, uint64_t line,
                               struct cwm_err *err)
 {
@@ -264,6 +288,8 @@ static enum cwm_rc use_record(void *ctx, struct json_in *record, uint64_t line,
         rc = no_memory(err);
     } else if (id.data) {
         rc = use_prompt(r, record, &id, line, err);
+    } else if (names_problems(r, *record)) {
+        rc = use_generations(r, record, err);
     } else {
         note_bad(r->set, line);
     }

@@ -402,6 +402,52 @@ sys.modules['builtins'].__dict__['join'] = lambda a, b: None
 }
 
 
+# CRUXEval's answers are expressions; these go on behind one, or come to the
+# right value through f itself.  f(17) is [17, 18].
+CRUX = {"id": "c", "code": "def f(a):\n    return [a, a + 1]\n", "input": "17",
+        "output": "[17, 18]"}
+CRUX_CHEATS = {
+    "output": [
+        "[17, 18]) or (1", "0) or [17, 18] or (0", "[17, 18]\\\n) or (\\\n0",
+        "f(17)", "eval('f(17)')", "globals()['f'](17)", "assert f(17) == 1 or 1",
+        "type('L', (), {'__eq__': lambda s, o: True})()", "[17, 18]\0",
+        "__import__('os')._exit(0)", "(_ for _ in ()).throw(SystemExit)",
+        "[o for o in __import__('gc').get_objects() if o == [17, 18]][0]", "",
+        "(17, 18)", "'[17, 18]'", "(f := lambda a: [17, 18])", "[17, 18]; 1"],
+    "input": [
+        "f(1) or [17, 18]", "f(1)) or (f(17)", "f(1) or (True)", "f(17) == (1)",
+        "f(1) and ((17,), {})", "f(1) == 1 or True", "f(17)) or (True", "17",
+        "(lambda g: [17, 18])(f)", "f.__call__(17)", "f(1); f(17)", "f()", "",
+        "f(globals().update(f=lambda *a: [17, 18]))", "f(16) # )", "f(17",
+        "f(type('L', (), {'__add__': lambda s, o: 18,"
+        " '__eq__': lambda s, o: True})())"],
+}
+CRUX_HONEST = {
+    "output": ["[17, 18]", " ([17, 18])\n", "[17, 18] # ) or (", "[16 + 1, 18]"],
+    "input": ["f(17)", " f(a=17)\n", "f(*[17])", "f(int(')17('[1:3]))"],
+}
+
+
+def crux(cwm, folder, mode):
+    """How many of these answers are not judged as they should be."""
+    answers = CRUX_CHEATS[mode] + CRUX_HONEST[mode]
+    (folder / "crux.jsonl").write_text(json.dumps(CRUX) + "\n")
+    (folder / "answers.json").write_text(json.dumps({"c": answers}))
+    done = subprocess.run(
+        [cwm, "eval", "cruxeval", "--problems", folder / "crux.jsonl",
+         "--results", folder / "answers.json", "--mode", mode, "--each",
+         "--json", "--timeout-ms", "400", "--memory-mb", "256"],
+        capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"cwm eval cruxeval: {done.returncode}\n{done.stderr}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()][:-1]
+    wrong = [(text, line["verdict"]) for text, line in zip(answers, lines)
+             if (line["verdict"] == "pass") != (text in CRUX_HONEST[mode])]
+    for text, verdict in wrong:
+        print(f"cruxeval {mode}: {text!r} is {verdict}")
+    return len(wrong) + (len(lines) != len(answers))
+
+
 def judge(cwm, folder, problem, candidates, *options):
     """{name: verdict} of all of them, judged in one run; and the totals."""
     problems = folder / "problems.jsonl"
@@ -435,6 +481,7 @@ def main():
         both = {"liar": CHEATS["liar"], "plain": HONEST["plain"]}
         forged, _ = judge(cwm, folder, FORGEABLE, both, "--compat")
         strict, _ = judge(cwm, folder, FORGEABLE, both)
+        wrong += crux(cwm, folder, "output") + crux(cwm, folder, "input")
     if process != {"process": "pass"}:
         print(f"a second process: {process}")
         wrong += 1

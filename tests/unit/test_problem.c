@@ -158,17 +158,56 @@ static void sample__nothing_is_dropped_in_silence(void **state)
                    "{\"task_id\": \"H/0\"\n");
 
     (void)state;
-    assert_int_equal(set.n, 5);
-    assert_int_equal(set.n_of_task[0], 5);
+    assert_int_equal(set.n, 6);
+    assert_int_equal(set.n_of_task[0], 6);
     assert_int_equal(set.n_missing, 1);
     assert_int_equal(set.n_wrong_id, 1);
     assert_string_equal(set.first_wrong_id, "H/9");
     assert_int_equal(set.first_wrong_line, 5);
     assert_int_equal(set.n_bad_lines, 3);
-    assert_int_equal(set.n_empty, 1);
+    assert_int_equal(set.n_empty, 2);
     assert_int_equal(set.list[0].n_tokens, 12);
     assert_false(set.list[0].is_whole);
     assert_true(set.list[1].is_whole);
+    sample_set_release(&set);
+    problem_set_release(&problems);
+}
+
+static void sample__a_whole_program_goes_before_a_part(void **state)
+{
+    struct problem_set problems = read_problems("\xEF\xBB\xBF" HUMANEVAL);
+    struct sample_set set = read_samples(
+        &problems, "\xEF\xBB\xBF{\"task_id\": \"H/0\", \"completion\": \"a\", "
+                   "\"solution\": \"b\"}\n"
+                   "{\"task_id\": \"H/0\", \"completion\": \"c\", "
+                   "\"solution\": null}\n"
+                   "{\"task_id\": \"H/0\", \"completion\": null}\n");
+
+    (void)state;
+    assert_int_equal(problems.n, 1); /* behind a byte order mark */
+    assert_int_equal(set.n, 3);
+    assert_string_equal(set.list[0].text.data, "b");
+    assert_true(set.list[0].is_whole);
+    assert_string_equal(set.list[1].text.data, "c");
+    assert_false(set.list[1].is_whole);
+    assert_int_equal(set.n_bad_lines, 1); /* null: and an empty one */
+    assert_int_equal(set.n_empty, 1);
+    sample_set_release(&set);
+    problem_set_release(&problems);
+}
+
+static void sample__generations_may_stand_alone(void **state)
+{
+    struct problem_set problems = read_problems(
+        "{\"id\": \"s_0\", \"code\": \"def f(x):\\n    return x\", \"input\": "
+        "\"1\", \"output\": \"1\"}\n");
+    struct sample_set set = read_samples(
+        &problems, "{\"s_1\": [\"3\"], \"s_0\": [\"1\", \"2\"]}\n");
+
+    (void)state;
+    assert_int_equal(set.n, 2);
+    assert_int_equal(set.n_wrong_id, 1);
+    assert_int_equal(set.n_bad_lines, 0);
     sample_set_release(&set);
     problem_set_release(&problems);
 }
@@ -234,6 +273,8 @@ int main(void)
         cmocka_unit_test(problem__livecode_calls_a_method_or_reads_input),
         cmocka_unit_test(problem__a_file_without_any_is_refused),
         cmocka_unit_test(sample__nothing_is_dropped_in_silence),
+        cmocka_unit_test(sample__a_whole_program_goes_before_a_part),
+        cmocka_unit_test(sample__generations_may_stand_alone),
         cmocka_unit_test(sample__codets_are_cut_where_the_function_ends),
         cmocka_unit_test(generated__asserts_are_found_in_samples),
     };
