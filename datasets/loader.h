@@ -151,7 +151,8 @@ enum cwm_rc loader_seek(struct loader *l, const struct loader_position *to,
 
 /*
  * The paths of the shards of one split ("train", "held-out") of a folder that
- * `cwm pack` filled, in order; *ret_n may be 0.  cwm_free() the one block.
+ * `cwm pack` filled, in order; *ret_n may be 0, and then there is nothing to
+ * free.  cwm_free() the one block.
  * Fails: CWM_USAGE (no such folder; not packed to the end), CWM_FORMAT,
  * CWM_NOMEM.
  */

@@ -44,12 +44,13 @@ static enum cwm_rc read_list(const char *path, json_t **ret_root,
     return rc;
 }
 
-/* FOLDER/NAME for every name of `list`, pointers and texts in one block. */
+/* FOLDER/NAME for every name of `list`, pointers and texts in one block; NULL
+ * where there is none. */
 static enum cwm_rc make_paths(const char *folder, const json_t *list,
                               char ***ret_paths, struct cwm_err *err)
 {
     size_t n = json_array_size(list);
-    size_t n_bytes = n * sizeof(char *) + 1;
+    size_t n_bytes = n * sizeof(char *);
     char **paths;
     char *at;
 
@@ -63,6 +64,10 @@ static enum cwm_rc make_paths(const char *folder, const json_t *list,
                             folder, i);
         }
         n_bytes += strlen(folder) + strlen(name) + 2;
+    }
+    if (n == 0) {
+        *ret_paths = NULL;
+        return CWM_OK;
     }
     paths = cwm_malloc(n_bytes);
     if (!paths) {

@@ -547,6 +547,9 @@ static enum cwm_rc find(const char *list, size_t *ret_n, char *first,
     rc = loader_find_shards(folder, "train", &found, ret_n, err);
     if (rc == CWM_OK && *ret_n > 0) {
         snprintf(first, 128, "%s", found[0]);
+    } else {
+        /* a caller that has no shard frees nothing */
+        assert_null(found);
     }
     cwm_free(found);
     unlink(path);
