@@ -256,6 +256,7 @@ enum cwm_rc judge_run(struct judge *j, const struct judge_request *request,
                         request->n_tests);
     }
     own.tester_us = tester_us;
+    own.memory_bytes = j->memory_bytes;
     rc = judge_request_write(&own, &j->request, err);
     limits.is_attended = seem_plain(request);
     do {

@@ -6,7 +6,7 @@
 
 #include "cwm/base/alloc.h"
 
-static const char magic[] = "CWMJDG4\n";
+static const char magic[] = "CWMJDG5\n";
 
 enum { MAGIC_BYTES = 8, N_TEXTS = 6 };
 
@@ -40,6 +40,7 @@ enum cwm_rc judge_request_write(const struct judge_request *request,
     put_u64(out, request->wall_factor);
     put_u64(out, request->tester_us);
     put_u64(out, request->watches_loops);
+    put_u64(out, request->memory_bytes);
     put_u64(out, request->n_tests);
     for (size_t i = 0; i < N_TEXTS; i++) {
         put_text(out, texts[i]->data, texts[i]->len);
@@ -104,6 +105,7 @@ enum cwm_rc judge_request_read(const uint8_t *data, size_t len,
     r.wall_factor = get_u64(&in);
     r.tester_us = get_u64(&in);
     r.watches_loops = get_u64(&in);
+    r.memory_bytes = get_u64(&in);
     r.n_tests = (size_t)get_u64(&in);
     for (size_t i = 0; i < N_TEXTS; i++) {
         texts[i]->data = get_text(&in, &texts[i]->len);

@@ -3,7 +3,7 @@
  * judge_request.h -- a candidate and its tests, as the host asks the judge's
  * worker for them, and what comes back.
  *
- * Format (host to worker; the worker trusts it): magic "CWMJDG4\n", then u64
+ * Format (host to worker; the worker trusts it): magic "CWMJDG5\n", then u64
  * LE numbers in the order of the struct, then each text as u64 length +
  * bytes, then each test as u64 limit, u64 length + bytes.
  *
@@ -59,6 +59,7 @@ struct judge_request {
     uint64_t wall_factor;   /* real time that is given for CPU time */
     uint64_t tester_us;     /* CPU time of the tests' own code; 0: 10 s */
     uint64_t watches_loops; /* 1: those that never end are a timeout at once */
+    uint64_t memory_bytes;  /* that a run may add; judge_run() sets it */
     struct judge_text opening; /* trusted: run before the program */
     struct judge_text program;
     struct judge_text prelude; /* trusted: names that the tests may use */

@@ -187,19 +187,24 @@ static bool load(struct agent *a, const uint8_t *at, const uint8_t *end)
     struct text program;
     struct text setup;
     struct text name;
-    uint32_t watches;
+    uint32_t limit_ms;
+    uint32_t memory_mb;
     uint32_t n;
     bool is_code = true;
 
-    if (!link_get_u32(&at, end, &watches) || !take_text(&at, end, &opening) ||
+    if (!link_get_u32(&at, end, &limit_ms) ||
+        !link_get_u32(&at, end, &memory_mb) || !take_text(&at, end, &opening) ||
         !take_text(&at, end, &program) || !take_text(&at, end, &setup) ||
         !link_get_u32(&at, end, &n)) {
         return false;
     }
     run_opening(a->names, opening.data, opening.len);
-    if (watches) {
+    if (limit_ms > 0) {
+        const struct loop_limits limits = {(uint64_t)limit_ms * 1000,
+                                           (uint64_t)memory_mb << 20};
+
         peer_fd = a->peer;
-        judge_loop_watch(answer_endless);
+        judge_loop_watch(answer_endless, &limits);
     }
     if (!run_text(a, &program, "solution.py", &is_code) ||
         (setup.len > 0 && !run_text(a, &setup, "setup.py", &is_code))) {

@@ -9,8 +9,10 @@
  * function may do, and the tester checks every length.
  *
  *   tester -> agent                          agent -> tester
- *   L  is it watched for endless loops?      V  value, arguments' new values
- *      opening, program, set-up (texts), names
+ *   L  limits, if it is watched for          V  value, arguments' new values
+ *      endless loops: ms of CPU time (0: it
+ *      is not), MiB of memory; opening,
+ *      program, set-up (texts), names
  *   O  operation, object, name, arguments    E  exception's class and text
  *   X  code to be run in its namespace       S  an iterator's end
  *                                            C  as E: the text is no program

@@ -44,6 +44,7 @@ struct head {
 
 static struct {
     void (*found)(void);
+    struct loop_limits limits;
     volatile sig_atomic_t question;
     sig_atomic_t noted;   /* the question at the last tick */
     unsigned n_ticks;     /* of that question */
@@ -51,6 +52,7 @@ static struct {
     int at;               /* its last instruction; -1: not known */
     unsigned n_events;
     size_t n_bytes;
+    bool has_states; /* they can be known, and are not too many */
     struct head heads[MAX_HEADS];
     size_t n_heads;
     struct cwm_buf now;
@@ -94,6 +96,7 @@ static void stop_looking(void)
 {
     PyEval_SetTrace(NULL, NULL);
     Py_CLEAR(loop.frame);
+    loop_growth_reset(NULL, NULL);
     for (size_t i = 0; i < MAX_HEADS; i++) {
         cwm_buf_release(&loop.heads[i].state);
     }
@@ -115,6 +118,8 @@ static bool turn_to(PyFrameObject *frame)
         if (loop_state_is_all(frame)) {
             frame->f_trace_opcodes = 1;
             loop.frame = frame;
+            loop.has_states = true;
+            loop_growth_reset(frame, &loop.limits);
             return true;
         }
         back = PyFrame_GetBack(frame);
@@ -143,7 +148,7 @@ static struct head *head_at(int at)
 /* False: the state cannot be known, or enough was looked at. */
 static bool arrive(struct head *h)
 {
-    if (!loop_state_of(loop.frame, &loop.now)) {
+    if (!loop_state_of(loop.frame, NULL, &loop.now)) {
         return false;
     }
     loop.n_bytes += loop.now.len;
@@ -171,11 +176,15 @@ static bool see_instruction(void)
     for (size_t i = 0; i < loop.n_heads; i++) {
         loop.heads[i].is_whole &= loop.heads[i].at <= at;
     }
-    if (at >= before) {
-        return true;
+    h = at < before ? head_at(at) : NULL;
+    if (h) {
+        if (loop_growth_arrive(loop.frame, at)) {
+            loop.found();
+        }
+        loop.has_states = loop.has_states && arrive(h);
     }
-    h = head_at(at);
-    return !h || arrive(h);
+    loop_growth_step(loop.frame, at);
+    return loop.has_states || loop_growth_goes_on();
 }
 
 static int look(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
@@ -184,6 +193,9 @@ static int look(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
 
     (void)self;
     (void)arg;
+    if (frame == loop.frame && what == PyTrace_EXCEPTION) {
+        loop_growth_raise();
+    }
     if (frame == loop.frame && goes_on &&
         (what == PyTrace_RETURN ||
          (what == PyTrace_OPCODE && !see_instruction()))) {
@@ -257,16 +269,18 @@ bool judge_loop_prepare(void)
     loop.long_operation = extends ? (int)PyLong_AsLong(extends) : -1;
     Py_XDECREF(numbers);
     Py_XDECREF(module);
-    return iterates && extends && !PyErr_Occurred() && loop_state_prepare();
+    return iterates && extends && !PyErr_Occurred() && loop_state_prepare() &&
+           loop_growth_prepare();
 }
 
-void judge_loop_watch(void (*found)(void))
+void judge_loop_watch(void (*found)(void), const struct loop_limits *limits)
 {
     const struct itimerval timer = {{0, TICK_US}, {0, TICK_US}};
     struct sigaction action = {.sa_handler = tick,
                                .sa_flags = SA_RESTART | SA_ONSTACK};
 
     loop.found = found;
+    loop.limits = *limits;
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGPROF, &action, NULL) == 0) {
         (void)setitimer(ITIMER_PROF, &timer, NULL);
@@ -285,9 +299,10 @@ bool judge_loop_prepare(void)
     return true;
 }
 
-void judge_loop_watch(void (*found)(void))
+void judge_loop_watch(void (*found)(void), const struct loop_limits *limits)
 {
     (void)found;
+    (void)limits;
 }
 
 void judge_loop_next(void)

@@ -27,12 +27,14 @@
 
 #include <stdbool.h>
 
+#include "eval/worker/judge_loop_growth.h"
+
 /* Once, when the interpreter is warm.  False: a Python error is set. */
 bool judge_loop_prepare(void);
 
 /* Look from now on; `found` is called for a loop that never ends, and does
- * not return. */
-void judge_loop_watch(void (*found)(void));
+ * not return.  limits: of any question. */
+void judge_loop_watch(void (*found)(void), const struct loop_limits *limits);
 /* Another question: only what takes long for one is looked at. */
 void judge_loop_next(void);
 

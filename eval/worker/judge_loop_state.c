@@ -52,6 +52,7 @@ struct writing {
     struct cwm_buf *out;
     PyObject *containers[MAX_CONTAINERS]; /* borrowed: those that are written */
     size_t n_containers;
+    size_t n_left_out; /* of these: they must not occur */
     unsigned depth;
 };
 
@@ -104,7 +105,7 @@ static bool begin_container(struct writing *w, PyObject *value, bool *ret_done)
     for (size_t i = 0; i < w->n_containers; i++) {
         if (w->containers[i] == value) {
             add_kind(w, '@', i);
-            *ret_done = true;
+            *ret_done = i >= w->n_left_out;
             return false;
         }
     }
@@ -208,16 +209,44 @@ static Py_ssize_t n_slots(PyCodeObject *code)
 #endif
 }
 
-bool loop_state_of(PyFrameObject *frame, struct cwm_buf *out)
+Py_ssize_t loop_state_n_slots(PyFrameObject *frame)
+{
+    return n_slots(pyframe_code(frame));
+}
+
+/* False: there are too many. */
+static bool leave_out(struct writing *w, PyFrameObject *frame,
+                      const bool *left_out, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; left_out && i < n; i++) {
+        PyObject *value = pyframe_slot(frame, (uint32_t)i);
+
+        if (left_out[i] && value && PyList_CheckExact(value)) {
+            if (w->n_containers == MAX_CONTAINERS) {
+                return false;
+            }
+            w->containers[w->n_containers++] = value;
+        }
+    }
+    w->n_left_out = w->n_containers;
+    return true;
+}
+
+bool loop_state_of(PyFrameObject *frame, const bool *left_out,
+                   struct cwm_buf *out)
 {
     struct writing w = {.out = out};
     const Py_ssize_t n = n_slots(pyframe_code(frame));
-    bool done = true;
+    bool done = leave_out(&w, frame, left_out, n);
 
     cwm_buf_clear(out);
     for (Py_ssize_t i = 0; done && i < n; i++) {
         PyObject *value = pyframe_slot(frame, (uint32_t)i);
 
+        if (left_out && left_out[i]) {
+            add_kind(&w, 'o', 0);
+            continue;
+        }
         add_kind(&w, 's', value != NULL);
         done = !value || write_value(&w, value);
     }

@@ -16,8 +16,13 @@
  * The locals: equal bytes are equal values, with the same objects in the same
  * places.  False: something is there whose state cannot be known, or it is
  * too large.  No code is run, no error set.
+ * left_out (NULL: none): a flag for each slot whose value does not count; it
+ * must be nowhere else, if it is a container.
  */
-bool loop_state_of(PyFrameObject *frame, struct cwm_buf *out);
+bool loop_state_of(PyFrameObject *frame, const bool *left_out,
+                   struct cwm_buf *out);
+/* How many slots the frame's locals have. */
+Py_ssize_t loop_state_n_slots(PyFrameObject *frame);
 
 /*
  * Is what the frame's code does decided by its locals alone, also in the

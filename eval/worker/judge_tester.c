@@ -681,13 +681,29 @@ static bool take_provided(PyObject *list, bool *ret_all)
     return true;
 }
 
+/* Of any question; 0: no loop is watched. */
+static void add_limits(void)
+{
+    const struct judge_request *r = tester.request;
+    uint64_t limit_us = r->load_limit_us;
+
+    for (size_t i = 0; i < r->n_tests; i++) {
+        if (r->tests[i].limit_us > limit_us) {
+            limit_us = r->tests[i].limit_us;
+        }
+    }
+    link_add_u32(&tester.question,
+                 r->watches_loops ? (uint32_t)(limit_us / 1000) + 1 : 0);
+    link_add_u32(&tester.question, (uint32_t)(r->memory_bytes >> 20));
+}
+
 static bool ask_to_load(PyObject *list)
 {
     const struct judge_request *r = tester.request;
 
     cwm_buf_clear(&tester.question);
     cwm_buf_addc(&tester.question, LINK_LOAD);
-    link_add_u32(&tester.question, r->watches_loops != 0);
+    add_limits();
     add_text(r->opening.data, r->opening.len);
     add_text(r->program.data, r->program.len);
     add_text(r->setup.data, r->setup.len);

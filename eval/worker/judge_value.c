@@ -13,17 +13,17 @@
 
 /*
  * Classes of the library that are made from plain values: by __reduce__(),
- * or (Counter, OrderedDict, deque) from what they hold.
+ * or (Counter, OrderedDict, deque, timezone) from what they hold.
  */
 static const struct {
     const char *module, *name;
 } library[] = {
     {"collections", "Counter"}, {"collections", "OrderedDict"},
-    {"collections", "deque"},   {"decimal", "Decimal"},
-    {"fractions", "Fraction"},  {"datetime", "date"},
-    {"datetime", "time"},       {"datetime", "datetime"},
-    {"datetime", "timedelta"},  {"builtins", "range"},
-    {"builtins", "slice"},
+    {"collections", "deque"},   {"datetime", "timezone"},
+    {"decimal", "Decimal"},     {"fractions", "Fraction"},
+    {"datetime", "date"},       {"datetime", "time"},
+    {"datetime", "datetime"},   {"datetime", "timedelta"},
+    {"builtins", "range"},      {"builtins", "slice"},
 };
 _Static_assert(sizeof library / sizeof library[0] == JUDGE_N_LIBRARY,
                "the table is the enum's");
@@ -273,6 +273,9 @@ static PyObject *library_parts(PyObject *value, int which)
     if (which == JUDGE_DEQUE) {
         return deque_parts(value);
     }
+    if (which == JUDGE_TIMEZONE) {
+        return PyObject_CallMethod(value, "__getinitargs__", NULL);
+    }
     reduced = PyObject_CallMethod(value, "__reduce__", NULL);
     if (reduced && PyTuple_Check(reduced) && PyTuple_GET_SIZE(reduced) >= 2) {
         parts = PyTuple_GET_ITEM(reduced, 1);
@@ -352,6 +355,18 @@ static bool put_function(PyObject *value, struct cwm_buf *out)
     return done;
 }
 
+/* len, abs and the like by name; false without an error: it is none. */
+static bool put_builtin(PyObject *value, struct cwm_buf *out, bool *ret_done)
+{
+    const char *name = PyCFunction_Check(value)
+                           ? ((PyCFunctionObject *)value)->m_ml->ml_name
+                           : NULL;
+
+    *ret_done =
+        name && PyDict_GetItemString(PyEval_GetBuiltins(), name) == value;
+    return !*ret_done || put_bytes(out, 'G', name, strlen(name));
+}
+
 static bool put_remote(struct judge_side *side, PyObject *value,
                        struct cwm_buf *out)
 {
@@ -359,6 +374,9 @@ static bool put_remote(struct judge_side *side, PyObject *value,
     uint32_t n = 0;
     bool done;
 
+    if (!put_builtin(value, out, &done) || done) {
+        return done;
+    }
     if (PyFunction_Check(value)) {
         return put_function(value, out);
     }

@@ -14,6 +14,7 @@
  *     X  u8 which, value   a library's class and what it is made from
  *     H  u32 n, u8         an object of the candidate's; can it be called?
  *     P  u32 n             a test's function for the candidate: marshalled code
+ *     G  u32 n             the same, a built-in one by its name
  */
 #ifndef EVAL_WORKER_JUDGE_VALUE_INTERNAL_H
 #define EVAL_WORKER_JUDGE_VALUE_INTERNAL_H
@@ -22,15 +23,17 @@
 
 #include <stddef.h>
 
-/* Deeper values are objects: reading must not run out of stack. */
-#define JUDGE_MAX_DEPTH 200
+/* Deeper values are objects: reading must not run out of stack, nor comparing
+ * out of Python's 1,000 levels. */
+#define JUDGE_MAX_DEPTH 900
 
 /* Classes of the library, as the format numbers them; some by name. */
 enum {
     JUDGE_COUNTER,
     JUDGE_ORDERED_DICT,
     JUDGE_DEQUE,
-    JUDGE_N_LIBRARY = 11,
+    JUDGE_TIMEZONE,
+    JUDGE_N_LIBRARY = 12,
 };
 
 /* Borrowed; which < JUDGE_N_LIBRARY. */

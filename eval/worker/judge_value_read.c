@@ -234,6 +234,23 @@ static PyObject *get_function(const struct judge_side *side, const uint8_t **at,
     return function;
 }
 
+/* Only the tester sends them: in its own process `exit` would be the word of
+ * whoever returned it. */
+static PyObject *get_builtin(const struct judge_side *side, const uint8_t **at,
+                             const uint8_t *end)
+{
+    PyObject *name = side->is_agent ? get_bytes('s', at, end) : broken();
+    PyObject *function = /* borrowed, then owned */
+        name ? PyDict_GetItemWithError(PyEval_GetBuiltins(), name) : NULL;
+
+    Py_XDECREF(name);
+    if (!function) {
+        return PyErr_Occurred() ? NULL : broken();
+    }
+    Py_INCREF(function);
+    return function;
+}
+
 /* The Remote of number `n`: always the same one. */
 static PyObject *get_remote(struct judge_side *side, uint32_t n)
 {
@@ -324,6 +341,8 @@ static PyObject *get(struct judge_side *side, const uint8_t **at,
         return get_object(side, at, end);
     case 'P':
         return get_function(side, at, end);
+    case 'G':
+        return get_builtin(side, at, end);
     default:
         return get_constant((char)*tag);
     }

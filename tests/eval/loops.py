@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """loops.py --cwm PROGRAM -- timeouts that are known before the time is over.
 
-SEEN never end, and come back to where they were: they are a timeout without
+SEEN never end, and come back to where they were, and GROWING never end although
+they do not, since they count or make a list longer: they are a timeout without
 having used their limit.  ENDING look as if they did, too, but depend on
 something that a glance at the loop's variables does not show: each must pass.
 Then tests that make the same call: one that never ends is not waited for again
@@ -45,6 +46,36 @@ def f(n):
                   "                continue\n            j += 1\n",
     "caught": "def f(n):\n    while True:\n        try:\n            int('x')\n"
               "        except ValueError:\n            pass\n",
+}
+
+GROWING = {
+    "counts": "def f(n):\n    while n:\n        n += 1\n",
+    "counts down": "def f(n):\n    while n < 9:\n        n -= 3\n",
+    "past it": "def f(n):\n    while n != 10:\n        n += 2\n",
+    "list": "def f(n):\n    a = []\n    s = 'a|'\n    while len(s) != 0:\n"
+            "        a.append(len(s) % 4)\n        s = s.strip('|')\n",
+    "list of numbers": "def f(n):\n    a = [n]\n    while n > 0:\n"
+                       "        n = n + 1 if n % 2 == 1 else n + 2\n"
+                       "        a.append(n)\n    return a\n",
+    "odd and even": "def f(n):\n    while True:\n        if n % 2 == 0:\n"
+                    "            if 0 <= n <= 2:\n                return n\n"
+                    "            n = n + 1\n        else:\n"
+                    "            n = n + 1\n",
+    "own length": "def f(n):\n    a = [1, 2]\n    i = 0\n"
+                  "    while i < len(a):\n        a.insert(3 * i, n)\n"
+                  "        i += 1\n",
+    "while list": "def f(n):\n    a = [1]\n    while a:\n        a += [n]\n",
+    "behind the end": "def f(n):\n    s = 'abcdef'\n    i, j, k = 0, 6, 0\n"
+                      "    while j >= 6:\n        if s[i:j] == 'abc':\n"
+                      "            k += 1\n        i += 1\n        j += 1\n",
+    "sum": "def f(n):\n    a, i, t = [5, 7], 0, 0\n    while i < 2:\n"
+           "        t += a[i] * 3\n        i = (i + 1) % 2\n    return t\n",
+    "in a for": "def f(n):\n    for i in range(3):\n        k = 9\n"
+                "        while k > 5:\n            for j in range(3):\n"
+                "                k += 1\n",
+    "two loops": "def f(n):\n    t = 0\n    while True:\n        i = 0\n"
+                 "        while i < 3:\n            i += 1\n"
+                 "        t += i\n",
 }
 
 LONG = "".join(f"            x = {i}\n" for i in range(200))
@@ -95,6 +126,224 @@ ENDING = {
     "counts late": "def f(n):\n    k = 0\n    while True:\n"
                    "        k = (k + 1) % 90000\n        if k == 89999:\n"
                    "            return 1\n",
+    "counts": "def f(n):\n    while n < 900000:\n        n += 1\n"
+              "    return 1\n",
+    "counts down": "def f(n):\n    while n != -900000:\n        n -= 1\n"
+                   "    return 1\n",
+    "counts by threes": "def f(n):\n    while n != 900000:\n"
+                        "        n += 3\n    return 1\n",
+    "to another": "def f(n):\n    m = 600000\n    while n != m:\n"
+                  "        n += 1\n        m -= 2 if n % 2 else 0\n"
+                  "    return 1\n",
+    "falls behind": "def f(n):\n    m = 900000\n    while n < m:\n"
+                    "        n += 2\n        m += 1\n    return 1\n",
+    "nought some day": "def f(n):\n    n = -700000\n    while n:\n"
+                       "        n += 1\n    return 1\n",
+    "not nought": "def f(n):\n    n = -700000\n    while not not n:\n"
+                  "        n += 1\n    return 1\n",
+    "negated": "def f(n):\n    while -n > -900000:\n        n += 1\n"
+               "    return 1\n",
+    "doubled": "def f(n):\n    while 2 * n - 5 < 900000:\n        n += 1\n"
+               "    return 1\n",
+    "rest": "def f(n):\n    while n % 700001:\n        n += 1\n"
+            "    return 1\n",
+    "rest of a rest": "def f(n):\n    while n % 700001 % 2 or n < 9:\n"
+                      "        n += 2\n    return 1\n",
+    "quotient": "def f(n):\n    while n // 7 < 100000:\n        n += 7\n"
+                "    return 1\n",
+    "product": "def f(n):\n    m = -700000\n    while n * m < 0:\n"
+               "        n += 1\n        m += 1\n    return 1\n",
+    "length": "def f(n):\n    a = []\n    while len(a) < 500000:\n"
+              "        a.append(n)\n    return 1\n",
+    "length of another": "def f(n):\n    a, i = [1] * 200000, 0\n"
+                         "    while i < len(a):\n        a.append(n)\n"
+                         "        i += 2\n    return 1\n",
+    "last of the list": "def f(n):\n    a = [1]\n"
+                        "    while a[-1] < 900000:\n        n += 1\n"
+                        "        a.append(n)\n    return 1\n",
+    "another name": "def f(n):\n    a = []\n    b = a\n"
+                    "    while len(b) < 900000:\n        a.append(n)\n"
+                    "    return 1\n",
+    "within another": "def f(n):\n    a = []\n    b = [a]\n"
+                      "    while len(b[0]) < 900000:\n"
+                      "        a.append(n)\n    return 1\n",
+    "held by a closure": "def f(n):\n    a = []\n    def g():\n"
+                         "        return len(a) < 900000\n"
+                         "    while g():\n        a.append(n)\n"
+                         "    return 1\n",
+    "a new name each turn": "def f(n):\n    a, b = [], []\n"
+                            "    while len(b) < 900000:\n"
+                            "        a.append(n)\n        b = a\n"
+                            "    return 1\n",
+    "as long as": "def f(n):\n    a = [n]\n    b = [n] * 900000\n"
+                  "    while a != b:\n        a.append(n)\n    return 1\n",
+    "in the list": "def f(n):\n    a, n = [0], 1\n    k = 0\n"
+                   "    while 900000 not in a[-2:]:\n        n += 1\n"
+                   "        a.append(n)\n    return 1\n",
+    "slice grows": "def f(n):\n    s = 'ab' * 90000\n    n = 0\n"
+                   "    while len(s[:n]) < 180000:\n        n += 100\n"
+                   "    return 1\n",
+    "slice from the end": "def f(n):\n    s = 'ab' * 90000\n    n = 0\n"
+                          "    while s[-n:] != s or n == 0:\n"
+                          "        n += 90\n    return 1\n",
+    "index": "def f(n):\n    s = [1] * 900000 + [0]\n    n = 0\n"
+             "    while s[n]:\n        n += 1\n    return 1\n",
+    "beyond the index": "def f(n):\n    s = [1] * 900000\n    n = 0\n"
+                        "    try:\n        while s[n]:\n"
+                        "            n += 1\n    except IndexError:\n"
+                        "        return 1\n",
+    "range ends": "def f(n):\n    n = -900000\n    while True:\n"
+                  "        for i in range(5, n):\n            return 1\n"
+                  "        n += 1\n",
+    "text": "def f(n):\n    while '900000' not in str(n):\n"
+            "        n += 1\n    return 1\n",
+    "kept by another call": "def g(x, m=900000):\n    return x < m\n"
+                            "def f(n):\n    while g(n):\n        n += 1\n"
+                            "    return 1\n",
+    "in a cell": "def f(n):\n    def g():\n        return n < 900000\n"
+                 "    while g():\n        n += 1\n    return 1\n",
+    "in a place": "def f(n):\n    a = [0]\n    while a[0] < 900000:\n"
+                  "        n += 1\n        a[0] = n\n    return 1\n",
+    "in a dict": "def f(n):\n    d = {}\n    while len(d) < 900000:\n"
+                 "        n += 1\n        d[n] = 1\n    return 1\n",
+    "truth of a pair": "def f(n):\n    n = -900000\n    while n or 0:\n"
+                       "        n += 1\n    return 1\n",
+    "between": "def f(n):\n    while not 900000 <= n <= 900009:\n"
+               "        n += 1\n    return 1\n",
+    "true is one": "def f(n):\n    n = -900000\n    while n != True:\n"
+                   "        n += 1\n    return 1\n",
+    "a float": "def f(n):\n    while n < 3e5:\n        n += 1\n"
+               "    return 1\n",
+    "a float grows": "def f(n):\n    x = 0.0\n    while x < 3e5:\n"
+                     "        x += 1\n    return 1\n",
+    "power": "def f(n):\n    while n ** 2 < 9e10:\n        n += 1\n"
+             "    return 1\n",
+    "bits": "def f(n):\n    while not n & 262144:\n        n += 1\n"
+            "    return 1\n",
+    "shift": "def f(n):\n    while n >> 18 == 0:\n        n += 1\n"
+             "    return 1\n",
+    "by a growing number": "def f(n):\n    m = 1\n"
+                           "    while 700000 % m or m < 9:\n"
+                           "        m += 1\n        n += 1\n"
+                           "        if n > 900000:\n            return 1\n"
+                           "    while 700000 // m:\n        m += 1\n"
+                           "    return 1\n",
+    "every other turn": "def f(n):\n    k = 0\n    while True:\n"
+                        "        n += 1\n        if n % 2:\n"
+                        "            k += 1\n            if k > 200000:\n"
+                        "                return 1\n",
+    "swapped": "def f(n):\n    a, b = 0, 1\n    while a < 900000:\n"
+               "        a, b = b, a + 2\n    return 1\n",
+    "one list for another": "def f(n):\n    a, b = [], []\n"
+                            "    while len(a) < 900000:\n"
+                            "        a.append(n)\n        b.append(n)\n"
+                            "        a, b = b, a\n    return 1\n",
+    "extended by itself": "def f(n):\n    a = [1]\n"
+                          "    while len(a) < 900000:\n"
+                          "        a += a[:1]\n    return 1\n",
+    "patched len": """
+import builtins
+left = [400000]
+def shorter(x, own=len):
+    left[0] -= 1
+    return own(x) if left[0] else 0
+builtins.len = shorter
+def f(n):
+    a = [1]
+    while len(a):
+        a.append(1)
+    return 1
+""",
+    "limited memory": """
+import resource
+def wait(a):
+    while True:
+        a.append(70000)
+def f(n):
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 27, most))
+    try:
+        wait([])
+    except MemoryError:
+        return 1
+""",
+    "limited data": """
+import resource
+def wait(a):
+    while True:
+        a.append(70000)
+def f(n):
+    resource.setrlimit(resource.RLIMIT_DATA, (1 << 27, -1))
+    try:
+        wait([])
+    except MemoryError:
+        return 1
+""",
+    "hook": """
+import sys
+class Late(Exception):
+    pass
+def f(n):
+    left = [30000]
+    def hook(frame, event, arg):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Late
+        return hook
+    def wait():
+        k = 0
+        while True:
+            k += 1
+    sys.settrace(hook)
+    try:
+        wait()
+    except Late:
+        return 1
+""",
+    "alarm while it counts": """
+import signal
+class Late(Exception):
+    pass
+def late(*args):
+    raise Late
+def wait(k):
+    while True:
+        k += 1
+def f(n):
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 0.06)
+    try:
+        wait(1)
+    except Late:
+        return 1
+""",
+    "deleted at last": """
+class Late(Exception):
+    pass
+class A:
+    def __del__(self):
+        global left
+        left -= 1
+left = 60000
+def f(n):
+    k = 0
+    while left > 0:
+        A()
+        k += 1
+    return 1
+""",
+    "collected": """
+import gc
+class A:
+    pass
+met = []
+gc.callbacks.append(lambda phase, info: met.append(1))
+def f(n):
+    a = []
+    while len(met) < 9:
+        a.append([])
+    return 1
+""",
     "which of two equals": "def f(n):\n    a = [0]\n    b = [0]\n"
                            "    for i in range(80000):\n        n = 1\n"
                            "    while a is not b:\n        b[0] = 0\n"
@@ -136,7 +385,7 @@ def f(n):
 
 # How many tests with one call; the rest of a test does not count.
 N_SAME = 12
-GROWING = "def f(n):\n    while n:\n        n += 1\n"
+SLOW = "def f(n):\n    n = -10 ** 9\n    while n:\n        n += 1\n"
 SECOND = ("c = 0\ndef f(n):\n    global c\n    c += 1\n    while c == 2:\n"
           "        n += 1\n    return 1\n")
 
@@ -165,23 +414,29 @@ def ask(cwm, folder, verb, programs, *options):
     return json.loads(done.stdout)
 
 
-def check_seen(cwm, folder, mode):
-    got = ask(cwm, folder, "passk", SEEN, "--timeout-ms", LIMIT_MS, *mode)
+def check_seen(cwm, folder, programs, minors, mode):
+    """None is waited for, by the minor versions that see: not even one."""
+    got = ask(cwm, folder, "passk", programs, "--timeout-ms", LIMIT_MS,
+              "--memory-mb", 16384, *mode)
     used = got["cpu_seconds"]
     print(f"never end: {got['outcomes']}, {used} s {mode}")
     minor = int(got["python"].split(".")[1])
-    return (got["outcomes"] != {"timeout": len(SEEN)} or
-            (minor < 12 and used > len(SEEN) * LIMIT_MS / 1000 / 4))
+    wrong = (got["outcomes"] != {"timeout": len(programs)} or
+             (minor in minors and used > LIMIT_MS / 1000))
+    for name in programs if wrong and len(programs) > 1 else []:
+        print(f"{name}:")
+        check_seen(cwm, folder, {name: programs[name]}, minors, mode)
+    return wrong
 
 
-def check_ending(cwm, folder, mode):
-    wrong = 0
-    for name, text in ENDING.items():
-        got = ask(cwm, folder, "passk", {name: text}, "--timeout-ms",
-                  5 * LIMIT_MS, *mode)
-        if got["outcomes"] != {"pass": 1}:
-            print(f"{name}: {got['outcomes']} {mode}")
-            wrong += 1
+def check_ending(cwm, folder, programs, mode):
+    got = ask(cwm, folder, "passk", programs, "--timeout-ms", 5 * LIMIT_MS,
+              *mode)
+    wrong = got["outcomes"] != {"pass": len(programs)}
+    print(f"end: {got['outcomes']} {mode}")
+    for name in programs if wrong and len(programs) > 1 else []:
+        print(f"{name}:")
+        check_ending(cwm, folder, {name: programs[name]}, mode)
     return wrong
 
 
@@ -211,14 +466,15 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for mode in [], ["--compat"]:
-            wrong += check_seen(args.cwm, folder, mode)
-            wrong += check_same(args.cwm, folder, GROWING, N_SAME,
+            wrong += check_seen(args.cwm, folder, SEEN, range(12), mode)
+            wrong += check_seen(args.cwm, folder, GROWING, [11], mode)
+            wrong += check_same(args.cwm, folder, SLOW, N_SAME,
                                 [4] * (N_SAME + 1), mode)
             # The own test passes, and the first; the others are first again.
             # What held is run once more with other hashes.
             wrong += check_same(args.cwm, folder, SECOND, 3,
                                 [1, 1, 1, 4] + [1, 1, 4], mode)
-        wrong += check_ending(args.cwm, folder, [])
+        wrong += check_ending(args.cwm, folder, ENDING, [])
     return wrong != 0
 
 
