@@ -550,13 +550,12 @@ void loop_rule_step(struct loop_rule *r, PyObject *const *stack,
         fail(r);
         return;
     }
-    if (depth != r->depth) {
-        /* It went another way: nothing that grows may have been there. */
-        if (has_tags(r->stack, r->depth)) {
-            fail(r);
-        }
+    if (r->depth < 0) {
         memset(r->stack, 0, sizeof r->stack);
         r->depth = depth;
+    } else if (depth != r->depth) {
+        fail(r); /* more was run than the instruction that was followed */
+        return;
     }
     r->has_names = has_names && operation == PRECALL;
     if (operation == KW_NAMES) {

@@ -18,6 +18,8 @@ import sys
 import tempfile
 
 LIMIT_MS = 2000
+# Room for lists that grow all that time, as reckoned from above.
+MEMORY_MB = 65536
 
 SEEN = {
     "pass": "def f(n):\n    while n > 0:\n        pass\n",
@@ -80,57 +82,60 @@ GROWING = {
 
 LONG = "".join(f"            x = {i}\n" for i in range(200))
 
+# Takes a while and changes nothing.
+TURN = "        for j in range(150):\n            k = j\n"
+
 ENDING = {
     "for over equal items": "def f(n):\n    x = 0\n"
-                            "    for x in [7] * 900000:\n        x = 7\n"
+                            "    for x in [7] * 3000000:\n        x = 7\n"
                             "    return 1\n",
-    "long for": "def f(n):\n    x = 0\n    k = [0] * 9000\n"
+    "long for": "def f(n):\n    x = 0\n    k = [0] * 60000\n"
                 "    for x in k:\n        if n:\n" + LONG +
                 "        x = 0\n    return 1\n",
-    "while in for": "def f(n):\n    for _ in [7] * 60000:\n        k = 0\n"
+    "while in for": "def f(n):\n    for _ in [7] * 600000:\n        k = 0\n"
                     "        while k < 2:\n            k += 1\n"
                     "        k = 0\n    return 1\n",
     "global": "c = 0\ndef f(n):\n    global c\n    while n:\n        c += 1\n"
-              "        if c > 300000:\n            return 1\n",
+              "        if c > 900000:\n            return 1\n",
     "global container": "memo = {}\ndef f(n):\n    while n:\n"
                         "        memo[len(memo)] = 1\n"
-                        "        if len(memo) > 100000:\n"
+                        "        if len(memo) > 900000:\n"
                         "            return 1\n",
     "function's attribute": "def f(n):\n    while n:\n        f.m.append(1)\n"
-                            "        if len(f.m) > 200000:\n"
+                            "        if len(f.m) > 900000:\n"
                             "            return 1\nf.m = []\n",
     "default argument": "def g(x=[]):\n    x.append(1)\n"
-                        "    return len(x) < 100000\n"
+                        "    return len(x) < 900000\n"
                         "def f(n):\n    while g():\n        n = 1\n"
                         "    return 1\n",
     "closure": "def f(n):\n    c = [0]\n    def g():\n        c[0] += 1\n"
-               "    while c[0] < 100000:\n        g()\n    return 1\n",
+               "    while c[0] < 900000:\n        g()\n    return 1\n",
     "nonlocal": "def f(n):\n    c = 0\n    def g():\n        nonlocal c\n"
-                "        c += 1\n        return c < 100000\n"
+                "        c += 1\n        return c < 900000\n"
                 "    while g():\n        n = 1\n    return 1\n",
-    "iterator": "def f(n):\n    it = iter([1] * 100000 + [0])\n"
+    "iterator": "def f(n):\n    it = iter([1] * 900000 + [0])\n"
                 "    while next(it):\n        n = 1\n    return 1\n",
-    "generator": "def g():\n    for i in range(100000):\n        yield 1\n"
+    "generator": "def g():\n    for i in range(900000):\n        yield 1\n"
                  "    yield 0\ndef f(n):\n    it = g()\n    while next(it):\n"
                  "        n = 1\n    return 1\n",
     "instance": "class A:\n    n = 0\n    def __bool__(self):\n"
-                "        self.n += 1\n        return self.n < 100000\n"
+                "        self.n += 1\n        return self.n < 900000\n"
                 "def f(n):\n    a = A()\n    while a:\n        n = 1\n"
                 "    return 1\n",
     "random": "import random\ndef f(n):\n"
-              "    while random.random() > 0.00002:\n        n = 1\n"
+              "    while random.random() > 0.000001:\n        n = 1\n"
               "    return 1\n",
     "clock": "import time\ndef f(n):\n    t = time.process_time()\n"
              "    while time.process_time() - t < 0.05:\n        n = 1\n"
              "    return 1\n",
     "counts late": "def f(n):\n    k = 0\n    while True:\n"
-                   "        k = (k + 1) % 90000\n        if k == 89999:\n"
+                   "        k = (k + 1) % 900000\n        if k == 899999:\n"
                    "            return 1\n",
     "counts": "def f(n):\n    while n < 900000:\n        n += 1\n"
               "    return 1\n",
     "counts down": "def f(n):\n    while n != -900000:\n        n -= 1\n"
                    "    return 1\n",
-    "counts by threes": "def f(n):\n    while n != 900000:\n"
+    "counts by threes": "def f(n):\n    while n != 1800000:\n"
                         "        n += 3\n    return 1\n",
     "to another": "def f(n):\n    m = 600000\n    while n != m:\n"
                   "        n += 1\n        m -= 2 if n % 2 else 0\n"
@@ -149,13 +154,13 @@ ENDING = {
             "    return 1\n",
     "rest of a rest": "def f(n):\n    while n % 700001 % 2 or n < 9:\n"
                       "        n += 2\n    return 1\n",
-    "quotient": "def f(n):\n    while n // 7 < 100000:\n        n += 7\n"
+    "quotient": "def f(n):\n    while n // 7 < 600000:\n        n += 7\n"
                 "    return 1\n",
     "product": "def f(n):\n    m = -700000\n    while n * m < 0:\n"
                "        n += 1\n        m += 1\n    return 1\n",
     "length": "def f(n):\n    a = []\n    while len(a) < 500000:\n"
               "        a.append(n)\n    return 1\n",
-    "length of another": "def f(n):\n    a, i = [1] * 200000, 0\n"
+    "length of another": "def f(n):\n    a, i = [1] * 900000, 0\n"
                          "    while i < len(a):\n        a.append(n)\n"
                          "        i += 2\n    return 1\n",
     "last of the list": "def f(n):\n    a = [1]\n"
@@ -175,23 +180,35 @@ ENDING = {
                             "    while len(b) < 900000:\n"
                             "        a.append(n)\n        b = a\n"
                             "    return 1\n",
-    "as long as": "def f(n):\n    a = [n]\n    b = [n] * 900000\n"
-                  "    while a != b:\n        a.append(n)\n    return 1\n",
+    "as long as": "def f(n):\n    a = [n]\n    b = [n] * 1500\n"
+                  "    while a != b:\n        a.append(n)\n" + 6 * TURN +
+                  "    return 1\n",
+    "least of a list": "def f(n):\n    a = [1]\n    n = 3000\n"
+                       "    while min(a) > 0:\n        n -= 1\n"
+                       "        a.append(n)\n    return 1\n",
+    "turns round": "def f(n):\n    m = -900000\n    while n < 9:\n"
+                   "        n += m\n        m += 1\n    return 1\n",
+    "difference": "def f(n):\n    m = 900000\n    while m - n > 0:\n"
+                  "        n += 2\n        m += 1\n    return 1\n",
+    "counted in a place": "def f(n):\n    a = [0]\n"
+                          "    while a[0] < 900000:\n        a[0] += 1\n"
+                          "        n += 1\n    return 1\n",
     "in the list": "def f(n):\n    a, n = [0], 1\n    k = 0\n"
                    "    while 900000 not in a[-2:]:\n        n += 1\n"
                    "        a.append(n)\n    return 1\n",
-    "slice grows": "def f(n):\n    s = 'ab' * 90000\n    n = 0\n"
-                   "    while len(s[:n]) < 180000:\n        n += 100\n"
-                   "    return 1\n",
-    "slice from the end": "def f(n):\n    s = 'ab' * 90000\n    n = 0\n"
-                          "    while s[-n:] != s or n == 0:\n"
-                          "        n += 90\n    return 1\n",
-    "index": "def f(n):\n    s = [1] * 900000 + [0]\n    n = 0\n"
-             "    while s[n]:\n        n += 1\n    return 1\n",
-    "beyond the index": "def f(n):\n    s = [1] * 900000\n    n = 0\n"
-                        "    try:\n        while s[n]:\n"
-                        "            n += 1\n    except IndexError:\n"
-                        "        return 1\n",
+    "slice grows": "def f(n):\n    s = 'ab' * 6000\n    n = 0\n"
+                   "    while len(s[:n]) < 12000:\n        n += 1\n" +
+                   TURN + "    return 1\n",
+    "slice from the end": "def f(n):\n    s = 'ab' * 6000\n    n = -1\n"
+                          "    while s[n:] != s:\n        n -= 1\n" +
+                          TURN + "    return 1\n",
+    "index": "def f(n):\n    s = 'a' * 12000 + 'b'\n    n = 0\n"
+             "    while s[n] == 'a':\n        n += 1\n" + TURN +
+             "    return 1\n",
+    "beyond the index": "def g(n):\n    s = 'a' * 12000\n"
+                        "    while s[n]:\n        n += 1\n" + TURN +
+                        "def f(n):\n    try:\n        g(n)\n"
+                        "    except IndexError:\n        return 1\n",
     "range ends": "def f(n):\n    n = -900000\n    while True:\n"
                   "        for i in range(5, n):\n            return 1\n"
                   "        n += 1\n",
@@ -206,21 +223,23 @@ ENDING = {
                   "        n += 1\n        a[0] = n\n    return 1\n",
     "in a dict": "def f(n):\n    d = {}\n    while len(d) < 900000:\n"
                  "        n += 1\n        d[n] = 1\n    return 1\n",
+    "one of them": "def f(n):\n    while n not in (900000, 1):\n"
+                   "        n += 1\n    return 1\n",
     "truth of a pair": "def f(n):\n    n = -900000\n    while n or 0:\n"
                        "        n += 1\n    return 1\n",
     "between": "def f(n):\n    while not 900000 <= n <= 900009:\n"
                "        n += 1\n    return 1\n",
     "true is one": "def f(n):\n    n = -900000\n    while n != True:\n"
                    "        n += 1\n    return 1\n",
-    "a float": "def f(n):\n    while n < 3e5:\n        n += 1\n"
+    "a float": "def f(n):\n    while n < 9e5:\n        n += 1\n"
                "    return 1\n",
-    "a float grows": "def f(n):\n    x = 0.0\n    while x < 3e5:\n"
+    "a float grows": "def f(n):\n    x = 0.0\n    while x < 9e5:\n"
                      "        x += 1\n    return 1\n",
     "power": "def f(n):\n    while n ** 2 < 9e10:\n        n += 1\n"
              "    return 1\n",
-    "bits": "def f(n):\n    while not n & 262144:\n        n += 1\n"
+    "bits": "def f(n):\n    while not n & 1048576:\n        n += 1\n"
             "    return 1\n",
-    "shift": "def f(n):\n    while n >> 18 == 0:\n        n += 1\n"
+    "shift": "def f(n):\n    while n >> 20 == 0:\n        n += 1\n"
              "    return 1\n",
     "by a growing number": "def f(n):\n    m = 1\n"
                            "    while 700000 % m or m < 9:\n"
@@ -230,7 +249,7 @@ ENDING = {
                            "    return 1\n",
     "every other turn": "def f(n):\n    k = 0\n    while True:\n"
                         "        n += 1\n        if n % 2:\n"
-                        "            k += 1\n            if k > 200000:\n"
+                        "            k += 1\n            if k > 900000:\n"
                         "                return 1\n",
     "swapped": "def f(n):\n    a, b = 0, 1\n    while a < 900000:\n"
                "        a, b = b, a + 2\n    return 1\n",
@@ -324,7 +343,7 @@ class A:
     def __del__(self):
         global left
         left -= 1
-left = 60000
+left = 300000
 def f(n):
     k = 0
     while left > 0:
@@ -334,21 +353,21 @@ def f(n):
 """,
     "collected": """
 import gc
-class A:
-    pass
 met = []
 gc.callbacks.append(lambda phase, info: met.append(1))
-def f(n):
+def wait(seen):
     a = []
-    while len(met) < 9:
+    while len(seen) < 900:
         a.append([])
     return 1
+def f(n):
+    return wait(met)
 """,
     "which of two equals": "def f(n):\n    a = [0]\n    b = [0]\n"
-                           "    for i in range(80000):\n        n = 1\n"
+                           "    for i in range(800000):\n        n = 1\n"
                            "    while a is not b:\n        b[0] = 0\n"
                            "        a, b = b, a\n        n += 1\n"
-                           "        if n > 50000:\n            a = b\n"
+                           "        if n > 900000:\n            a = b\n"
                            "    return 1\n",
     "alarm": """
 import signal
@@ -382,6 +401,13 @@ def f(n):
     return 1
 """,
 }
+
+# Turns that take long: one of these is looked at in the turn in which both
+# sides are equal.
+ENDING.update({
+    f"equal once, from {start}": f"def f(n):\n    n = {start}\n"
+    "    while n <= 0:\n        n += 1\n        sum(range(1000000))\n"
+    "    return 1\n" for start in range(-5, -2)})
 
 # How many tests with one call; the rest of a test does not count.
 N_SAME = 12
@@ -417,25 +443,26 @@ def ask(cwm, folder, verb, programs, *options):
 def check_seen(cwm, folder, programs, minors, mode):
     """None is waited for, by the minor versions that see: not even one."""
     got = ask(cwm, folder, "passk", programs, "--timeout-ms", LIMIT_MS,
-              "--memory-mb", 16384, *mode)
+              "--memory-mb", MEMORY_MB, *mode)
     used = got["cpu_seconds"]
-    print(f"never end: {got['outcomes']}, {used} s {mode}")
     minor = int(got["python"].split(".")[1])
     wrong = (got["outcomes"] != {"timeout": len(programs)} or
              (minor in minors and used > LIMIT_MS / 1000))
+    if wrong or len(programs) > 1:
+        print(f"never end: {list(programs)}: {got['outcomes']}, {used} s "
+              f"{mode}")
     for name in programs if wrong and len(programs) > 1 else []:
-        print(f"{name}:")
         check_seen(cwm, folder, {name: programs[name]}, minors, mode)
     return wrong
 
 
 def check_ending(cwm, folder, programs, mode):
-    got = ask(cwm, folder, "passk", programs, "--timeout-ms", 5 * LIMIT_MS,
-              *mode)
+    got = ask(cwm, folder, "passk", programs, "--timeout-ms", LIMIT_MS,
+              "--memory-mb", MEMORY_MB, *mode)
     wrong = got["outcomes"] != {"pass": len(programs)}
-    print(f"end: {got['outcomes']} {mode}")
+    if wrong or len(programs) > 1:
+        print(f"end: {list(programs)}: {got['outcomes']} {mode}")
     for name in programs if wrong and len(programs) > 1 else []:
-        print(f"{name}:")
         check_ending(cwm, folder, {name: programs[name]}, mode)
     return wrong
 
