@@ -14,6 +14,8 @@
 #include "cwm/base/alloc.h"
 #include "cwm/base/io.h"
 
+enum { FORMAT = 1 }; /* as pack_folder.c writes it */
+
 /* A million shards' names. */
 #define MAX_LIST_BYTES ((size_t)64 << 20)
 
@@ -42,6 +44,14 @@ static enum cwm_rc read_list(const char *path, json_t **ret_root,
     }
     cwm_buf_release(&text);
     return rc;
+}
+
+/* Another format's members may mean something else. */
+static bool is_known(const json_t *root)
+{
+    const json_t *format = json_object_get(root, "format");
+
+    return json_is_integer(format) && json_integer_value(format) == FORMAT;
 }
 
 /* FOLDER/NAME for every name of `list`, pointers and texts in one block; NULL
@@ -101,6 +111,11 @@ enum cwm_rc loader_find_shards(const char *folder, const char *split,
     }
     snprintf(path, size, "%s/shards.json", folder);
     rc = read_list(path, &root, err);
+    if (rc == CWM_OK && !is_known(root)) {
+        rc =
+            CWM_FAIL(err, CWM_FORMAT,
+                     "cannot use '%s': its \"format\" is not %d", path, FORMAT);
+    }
     if (rc == CWM_OK) {
         list = json_object_get(
             json_object_get(json_object_get(root, "splits"), split), "shards");

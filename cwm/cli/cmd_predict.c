@@ -256,6 +256,25 @@ static enum cwm_rc run_program(struct predict *p, uint64_t max_frames,
                         : rc;
 }
 
+/* Why a run did not come to the call: what was raised, where there is such. */
+static enum cwm_rc no_call(const struct trace_result *result,
+                           struct cwm_err *err)
+{
+    const struct trace_end *why = trace_reader_end(result->reader);
+    const char *detail = result->summary.detail;
+    const char *colon = why->exception_message_len > 0 ? ": " : "";
+
+    if (why->exception_type) {
+        return CWM_FAIL(err, CWM_USAGE, "cannot make the call: %.*s%s%.*s",
+                        (int)why->exception_type_len,
+                        (const char *)why->exception_type, colon,
+                        (int)why->exception_message_len,
+                        (const char *)why->exception_message);
+    }
+    return CWM_FAIL(err, CWM_USAGE, "cannot make the call: %s",
+                    detail ? detail : result->summary.verdict);
+}
+
 /* The frame of the call, from a run that ends behind it. */
 static enum cwm_rc give_call(struct predict *p, struct cwm_err *err)
 {
@@ -277,9 +296,7 @@ static enum cwm_rc give_call(struct predict *p, struct cwm_err *err)
         return rc;
     }
     if (!more || frame.event != TRACE_CALL) {
-        return CWM_FAIL(err, CWM_USAGE, "cannot make the call: %s",
-                        result.summary.detail ? result.summary.detail
-                                              : result.summary.verdict);
+        return no_call(&result, err);
     }
     line = source_line(result.source, frame.line, &line_len);
     rc = render_cwm_frames(result.reader, result.source, &p->text, err);

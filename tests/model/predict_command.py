@@ -88,7 +88,7 @@ class Test:
         print(*words)
         self.n_bad += 1
 
-    def predict(self, *words, want=0):
+    def predict(self, *words, want=0, says=""):
         done = subprocess.run(
             [self.cwm, "predict", self.folder / "program.py", "--model",
              self.folder, "--max-new", "300", *words],
@@ -96,6 +96,8 @@ class Test:
         if done.returncode != want:
             self.bad(f"{words}: exit {done.returncode}, not {want}:",
                      done.stderr.decode())
+        if says not in done.stderr.decode():
+            self.bad(f"{words}: no word of '{says}':", done.stderr.decode())
         return done.stdout.decode()
 
     def check_forms(self, seed):
@@ -144,9 +146,13 @@ class Test:
     def check_errors(self):
         self.predict("--entry", "none", want=2)
         self.predict("--entry", "total", "--args", "][", want=2)
-        self.predict("--entry", "total", "--args", "1, 2, 3", want=2)
+        self.predict("--entry", "total", "--args", "1, 2, 3", want=2,
+                     says="TypeError: total() takes 1 positional argument")
         self.predict("--entry", "total", "--tokenizer",
                      str(self.folder / "config.json"), want=3)
+        (self.folder / "program.py").write_text("def total(:\n    pass\n")
+        self.predict("--entry", "total", "--args", "1", want=2,
+                     says="SyntaxError: invalid syntax")
         (self.folder / "program.py").write_text(
             PROGRAM + "# much text\n" * CONTEXT)
         self.predict("--entry", "total", want=2)

@@ -563,19 +563,29 @@ static void folder__names_its_shards(void **state)
     size_t n = 9;
 
     (void)state;
-    assert_int_equal(find("{\"splits\": {\"train\": {\"shards\": [\"a\", "
-                          "\"b\"]}}}",
-                          &n, first, &err),
-                     CWM_OK);
+    assert_int_equal(
+        find("{\"format\": 1, \"splits\": {\"train\": {\"shards\": [\"a\", "
+             "\"b\"]}}}",
+             &n, first, &err),
+        CWM_OK);
     assert_int_equal(n, 2);
     assert_string_equal(first + strlen(folder), "/a");
     assert_int_equal(
-        find("{\"splits\": {\"train\": {\"shards\": []}}}", &n, first, &err),
+        find("{\"format\": 1, \"splits\": {\"train\": {\"shards\": []}}}", &n,
+             first, &err),
         CWM_OK);
     assert_int_equal(n, 0);
-    assert_int_equal(find("{\"splits\": {\"train\": {\"shards\": [\"../a\"]}}}",
+    assert_int_equal(
+        find(
+            "{\"format\": 1, \"splits\": {\"train\": {\"shards\": [\"../a\"]}}}",
+            &n, first, &err),
+        CWM_FORMAT);
+    assert_int_equal(find("{\"format\": 2, \"splits\": {\"train\": "
+                          "{\"shards\": []}}}",
                           &n, first, &err),
                      CWM_FORMAT);
+    assert_non_null(strstr(err.message, "its \"format\" is not 1"));
+    assert_int_equal(find("{\"format\": 1}", &n, first, &err), CWM_FORMAT);
     assert_int_equal(find("{}", &n, first, &err), CWM_FORMAT);
     assert_int_equal(find("oops", &n, first, &err), CWM_FORMAT);
     assert_int_equal(find(NULL, &n, first, &err), CWM_USAGE);
