@@ -59,7 +59,8 @@ enum cwm_rc train__shape(const struct train_fields *fields, uint32_t n_ids,
         return CWM_FAIL(err, CWM_USAGE,
                         "cannot make a model of width %u with %u heads that "
                         "share %u: the width of a head must be even, and each "
-                        "must be a multiple of the next",
+                        "must be a multiple of the next\n"
+                        "--width, --heads and --kv-heads choose them",
                         c.d_model, c.n_heads, c.n_kv_heads);
     }
     if (c.max_positions < fields->row_tokens) {

@@ -166,6 +166,7 @@ class Test(CommandTest):
                 (["--rope-theta", "1"], 2, "--rope-theta is a number"),
                 (["--rate", "fast"], 2, "--rate is a number"),
                 (["--heads", "5"], 2, "cannot make a model of width 32"),
+                (["--heads", "1"], 2, "--heads and --kv-heads choose them"),
                 (["--context", "32"], 2, "with a context of 32"),
                 (["--tokenizer", "other.json"], 3, "tokenizer")]:
             done = self.train("straight", *words, code=code)
