@@ -467,6 +467,15 @@ def check_ending(cwm, folder, programs, mode):
     return wrong
 
 
+def check_full(cwm, folder, mode):
+    """What ends a list that grows for ever, where there is no room for it?"""
+    text = "def f(n):\n    a = []\n    while n:\n        a.append(n)\n"
+    got = ask(cwm, folder, "passk", {"full": text}, "--timeout-ms",
+              5 * LIMIT_MS, "--memory-mb", 64, *mode)
+    print(f"no room: {got['outcomes']} {mode}")
+    return got["outcomes"] != {"memory": 1}
+
+
 def check_same(cwm, folder, program, n_tests, expected, mode):
     """Verdicts on tests that make one call, and what they cost."""
     store = folder / "same.db"
@@ -495,6 +504,7 @@ def main():
         for mode in [], ["--compat"]:
             wrong += check_seen(args.cwm, folder, SEEN, range(12), mode)
             wrong += check_seen(args.cwm, folder, GROWING, [11], mode)
+            wrong += check_full(args.cwm, folder, mode)
             wrong += check_same(args.cwm, folder, SLOW, N_SAME,
                                 [4] * (N_SAME + 1), mode)
             # The own test passes, and the first; the others are first again.
