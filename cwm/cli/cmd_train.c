@@ -27,7 +27,8 @@ static const char *const examples[] = {
 static const char *const size_names[] = {"1m",  "5m",   "32m",
                                          "88m", "287m", NULL};
 static const char *const packing_names[] = {"stream", "whole", NULL};
-static const char *const type_names[] = {"fp32", "bf16", NULL};
+/* By enum train_type. */
+static const char *const type_names[] = {"fp32", "bf16", "fp8", NULL};
 
 #define COUNT(name_, field_, value_, fallback_, min_, max_, help_)             \
     {                                                                          \
@@ -170,7 +171,9 @@ static const struct opt options[] = {
      .fallback = "bf16",
      .choices = type_names,
      .help = "what products are computed in; weights, and what must not lose "
-             "digits, are fp32 in both"},
+             "digits, are fp32 in all; fp8, on a GPU only: bf16, and the "
+             "larger products of a layer but for gradients of weights in 8 "
+             "bits"},
     {.name = "device",
      .type = OPT_ENUM,
      .offset = FIELD(device),

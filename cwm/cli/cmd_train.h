@@ -10,6 +10,9 @@
 #include "cwm/model/feed.h"
 #include "cwm/model/train.h"
 
+/* What products are computed in. */
+enum train_type { TRAIN_FP32, TRAIN_BF16, TRAIN_FP8 };
+
 /* What the words of the command say. */
 struct train_fields {
     const char *out;
@@ -25,7 +28,7 @@ struct train_fields {
     uint64_t steps, warmup_steps;
     const char *rate, *final_part, *decay, *clip;
     uint64_t seed;
-    int type;
+    int type; /* enum train_type */
     uint64_t threads;
     int device; /* enum device */
     bool deterministic;

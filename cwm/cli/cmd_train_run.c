@@ -196,7 +196,9 @@ static enum cwm_rc judge_traces(struct session *s, const volatile int *cancel,
                                 struct cwm_err *err)
 {
     const struct train_run *run = s->run;
-    const struct generating_fields how = {.type = run->fields->type,
+    /* nothing generates in fp8 */
+    int type = run->fields->type == TRAIN_FP8 ? TRAIN_BF16 : run->fields->type;
+    const struct generating_fields how = {.type = type,
                                           .device = run->fields->device,
                                           .threads = run->fields->threads};
     struct train_traces_result *r = &s->result.traces;

@@ -379,7 +379,8 @@ static enum cwm_rc make_model(struct train_setup *s, struct cwm_err *err)
     unsigned world = s->ranks.place.world;
     const struct device_options device = {
         .device = f->device,
-        .type = f->type ? OPS_BF16 : OPS_F32,
+        .type = f->type == TRAIN_FP32 ? OPS_F32 : OPS_BF16,
+        .is_narrow = f->type == TRAIN_FP8,
         .n_threads = train__rank_threads(&s->ranks, f->threads),
         .is_deterministic = f->deterministic,
         .gpu = s->ranks.comm ? comm_gpu(&s->ranks.place) : 0};

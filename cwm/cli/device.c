@@ -16,11 +16,18 @@ enum cwm_rc device_open(const struct device_options *options,
     const struct ops_cuda_options cuda = {.type = options->type,
                                           .device = options->gpu,
                                           .is_deterministic =
-                                              options->is_deterministic};
+                                              options->is_deterministic,
+                                          .is_narrow = options->is_narrow};
 
-    return device_is_cuda(options->device)
-               ? ops_cuda_new(&cuda, ret_ops, err)
-               : ops_cpu_new(options->type, options->n_threads, ret_ops, err);
+    if (device_is_cuda(options->device)) {
+        return ops_cuda_new(&cuda, ret_ops, err);
+    }
+    if (options->is_narrow) {
+        return CWM_FAIL(err, CWM_USAGE,
+                        "cannot compute in fp8 on a CPU\n--type bf16, or a "
+                        "GPU with --device cuda, can");
+    }
+    return ops_cpu_new(options->type, options->n_threads, ret_ops, err);
 }
 
 /* n_rows of one rank. */

@@ -19,13 +19,15 @@ struct device_options {
     enum ops_type type;
     unsigned n_threads;    /* of a CPU; 0: as many as there are */
     bool is_deterministic; /* on a GPU; a CPU always is */
+    bool is_narrow;        /* products of 8 bits, on a GPU only */
     int gpu;               /* which, where it comes to one */
 };
 
 /* Does `device` come to a GPU here? */
 bool device_is_cuda(int device);
 
-/* Fails: as ops_cpu_new() or ops_cuda_new(). */
+/* Fails: as ops_cpu_new() or ops_cuda_new(), and CWM_USAGE where a CPU is
+ * asked for products of 8 bits. */
 enum cwm_rc device_open(const struct device_options *options,
                         struct ops **ret_ops, struct cwm_err *err);
 

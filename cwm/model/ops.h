@@ -77,6 +77,25 @@ struct ops_heads {
 };
 
 /*
+ * Rows [n,k] of 8 bits each (e4m3: four bits of exponent, three of fraction)
+ * and what they are to be multiplied by: a number for each row, or where
+ * is_even the first for all of them.
+ */
+struct ops_narrow {
+    void *values;  /* [n,k] */
+    float *scales; /* [n] */
+    bool is_even;  /* set by who fills it in */
+};
+
+/* The same of a linear layer's weights, y = x W^T: one number for all. */
+struct ops_narrow_matrix {
+    size_t n_out, n_in;
+    void *values;  /* [n_out,n_in] */
+    void *turned;  /* [n_in,n_out] */
+    float *scales; /* [the larger of both], all alike */
+};
+
+/*
  * Keys and values of earlier tokens, in pages, for one layer.  The token at
  * position p of sequence s lies in page pages[s, p / OPS_PAGE_TOKENS %
  * max_pages], in its row p % OPS_PAGE_TOKENS.  So a layer with a window needs
@@ -315,6 +334,36 @@ struct ops {
                               const void *dx, size_t n_words, size_t n_channels,
                               float *dtable);
 
+    /* ---- products of 8 bits where a model learns; all, or NULL ---- */
+
+    /* Can they be had with layers of so many channels? */
+    bool (*narrow_fits)(const struct ops *o, size_t n_channels, size_t n_qkv,
+                        size_t n_ffn);
+    void (*narrow_matrix)(struct ops *o, const struct ops_matrix *w,
+                          const struct ops_narrow_matrix *to);
+    /* As stream_norm(), stream_norm_back(), swiglu() and swiglu_back(); `to`
+     * gets the same as `out`, `dx`, `dgate_up`.  Of the norm it is_even, by
+     * what a norm can come to, of the others by each row's largest. */
+    void (*narrow_norm)(struct ops *o, const void *x, size_t n,
+                        size_t n_channels, const float *weight, float eps,
+                        void *out, float *scales, struct ops_narrow *to);
+    void (*narrow_norm_back)(struct ops *o, const void *dout, const void *x,
+                             const float *scales, size_t n, size_t n_channels,
+                             const float *weight, void *dx, float *dweight,
+                             struct ops_narrow *to);
+    void (*narrow_swiglu)(struct ops *o, const void *gate_up, size_t n,
+                          size_t n_ffn, void *out, struct ops_narrow *to);
+    void (*narrow_swiglu_back)(struct ops *o, const void *dout,
+                               const void *gate_up, size_t n, size_t n_ffn,
+                               void *dgate_up, struct ops_narrow *to);
+    /* As stream_linear() (base NULL: linear(), in o->type) and linear_dx(). */
+    void (*narrow_linear)(struct ops *o, const struct ops_narrow *x, size_t n,
+                          const struct ops_narrow_matrix *w, const void *base,
+                          void *out);
+    void (*narrow_linear_dx)(struct ops *o, const struct ops_narrow *dy,
+                             size_t n, const struct ops_narrow_matrix *w,
+                             void *dx);
+
     /* ---- the optimiser ---- */
 
     /* of x [n]; waits */
@@ -342,6 +391,12 @@ struct ops {
 static inline bool ops_has_stream(const struct ops *o)
 {
     return o->stream_linear != NULL;
+}
+
+/* Does a model that learns multiply in 8 bits? */
+static inline bool ops_is_narrow(const struct ops *o)
+{
+    return o->narrow_linear != NULL;
 }
 
 /* The plain one: slow, what all others must agree with.  Fails: CWM_NOMEM. */

@@ -340,6 +340,9 @@ extern "C" enum cwm_rc ops_cuda_new(const struct ops_cuda_options *options,
     if (o->type == OPS_BF16) { /* half the bytes of all norms */
         cuda__set_stream(o);
     }
+    if (o->type == OPS_BF16 && options->is_narrow) {
+        cuda__set_narrow(o);
+    }
     cuda__set_cache(o);
     rc = set_up(c, options->device, err);
     if (rc != CWM_OK) {

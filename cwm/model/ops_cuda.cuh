@@ -23,6 +23,7 @@ extern "C" {
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
+#include <cuda_fp8.h>
 #include <cuda_runtime.h>
 
 enum { CUDA_WARP = 32, CUDA_PLANS = 256 };
@@ -32,6 +33,7 @@ struct cuda_plan {
     int kind; /* enum gemm_kind */
     size_t m, n, k, ldd;
     bool is_f32_out;
+    bool is_even;                   /* of 8 bits: one scale for all rows */
     uint32_t alignment;             /* bytes */
     cublasLtMatmulDesc_t product;   /* owned */
     cublasLtMatrixLayout_t a, b, d; /* owned */
@@ -91,9 +93,15 @@ void cuda__set_gemm(struct ops *o);
 void cuda__set_rows(struct ops *o);
 void cuda__set_loss(struct ops *o);
 void cuda__set_stream(struct ops *o); /* of a table in bf16 */
+void cuda__set_narrow(struct ops *o); /* of a table in bf16, for 8 bits */
 void cuda__set_attention(struct ops *o);
 void cuda__set_cache(struct ops *o);
 void cuda__free_plans(struct cuda_ops *c);
+
+/* ops_cuda_gemm.cu, ops_cuda_stream.cu: their parts of 8 bits. */
+void cuda__set_narrow_gemm(struct ops *o);
+void cuda__set_narrow_stream(struct ops *o);
+bool cuda__narrow_norm_fits(size_t n_channels);
 
 /* ops_cuda_bytes.cu: a matrix of OPS_I8 in the table's type, at `out`. */
 void cuda__widen(struct cuda_ops *c, const struct ops_matrix *w, void *out);
@@ -209,6 +217,100 @@ static __device__ inline float warp_max(float x)
         x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, i));
     }
     return x;
+}
+
+/* ---- gates ----------------------------------------------------------------
+ */
+
+static __device__ inline float gated(float gate, float up)
+{
+    return gate / (1.0f + __expf(-gate)) * up;
+}
+
+static __device__ inline void gate_back(float dy, float gate, float up,
+                                        float *dgate, float *dup)
+{
+    float s = 1.0f / (1.0f + __expf(-gate));
+
+    *dgate = dy * up * s * (1.0f + gate * (1.0f - s));
+    *dup = dy * gate * s;
+}
+
+/* ---- eight neighbours in bf16, as they lie in memory ----------------------
+ */
+
+enum { EIGHT = 8 };
+
+struct eight {
+    uint4 bits;
+};
+
+static __device__ inline eight get8(const __nv_bfloat16 *from)
+{
+    return {*(const uint4 *)from};
+}
+
+static __device__ inline void widen(const eight &e, float to[EIGHT])
+{
+    const uint32_t words[4] = {e.bits.x, e.bits.y, e.bits.z, e.bits.w};
+
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        to[2 * i] = __uint_as_float(words[i] << 16);
+        to[2 * i + 1] = __uint_as_float(words[i] & 0xFFFF0000u);
+    }
+}
+
+static __device__ inline eight pack8(const float v[EIGHT])
+{
+    return {make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]),
+                       pack2(v[6], v[7]))};
+}
+
+static __device__ inline void put8(__nv_bfloat16 *to, const float v[EIGHT])
+{
+    *(uint4 *)to = pack8(v).bits;
+}
+
+/* ---- eight neighbours in e4m3 ---------------------------------------------
+ */
+
+/* The largest number of that type. */
+static const float narrow_most = 448.0f;
+
+/* What is too large becomes the largest, what is no number none. */
+static __device__ inline uint2 narrow8(const float v[EIGHT], float by)
+{
+    uint32_t words[4];
+
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        words[i] = __nv_cvt_float2_to_fp8x2(
+            make_float2(v[2 * i] * by, v[2 * i + 1] * by), __NV_SATFINITE,
+            __NV_E4M3);
+    }
+    return make_uint2(words[0] | words[1] << 16, words[2] | words[3] << 16);
+}
+
+static __device__ inline float largest8(const float v[EIGHT], float largest)
+{
+#pragma unroll
+    for (int i = 0; i < EIGHT; i++) {
+        largest = fmaxf(largest, fabsf(v[i]));
+    }
+    return largest;
+}
+
+/* By what a row is multiplied whose largest value this is; a row of nothing by
+ * anything. */
+static __device__ inline float narrow_by(float largest)
+{
+    return largest > 0 ? narrow_most / largest : 1.0f;
+}
+
+static __device__ inline float narrow_back(float largest)
+{
+    return largest > 0 ? largest / narrow_most : 1.0f;
 }
 
 /* The first key that token t sees. */

@@ -13,6 +13,8 @@ struct ops_cuda_options {
     enum ops_type type;
     int device;            /* which GPU; as CUDA counts those it may see */
     bool is_deterministic; /* the same bits in every run, a little slower */
+    bool is_narrow; /* where a model learns most products are of 8 bits; type is
+                       OPS_BF16 */
 };
 
 /*

@@ -14,6 +14,8 @@ enum gemm_kind {
     GEMM_DX,      /* dx [n,n_in] = dy [n,n_out] w */
     GEMM_DW,      /* dw [n_out,n_in] += dy^T x */
     GEMM_ADD,     /* out [n,n_out] = base [n,n_out] + x [n,n_in] w^T */
+    GEMM_NARROW,  /* as GEMM_FORWARD, of e4m3 */
+    GEMM_NARROW_ADD,
 };
 
 enum { N_OFFERS = 24, N_TRIES = 3, WORKSPACE_BYTES = 64 << 20 };
@@ -24,9 +26,21 @@ struct gemm {
     size_t m, n, k, ldd;
     bool is_f32_out;
     const void *a, *b;
-    const void *base; /* of GEMM_ADD, not d */
+    const void *base; /* of what is added to; of GEMM_DW d itself */
     void *d;
+    const float *a_scales, *b_scales; /* of e4m3: [m], [n]; is_even: [1] */
+    bool is_even;
 };
+
+static bool is_narrow(int kind)
+{
+    return kind == GEMM_NARROW || kind == GEMM_NARROW_ADD;
+}
+
+static bool is_added(int kind)
+{
+    return kind == GEMM_ADD || kind == GEMM_NARROW_ADD;
+}
 
 /* ---- plans ----------------------------------------------------------------
  */
@@ -66,9 +80,17 @@ static cublasStatus_t run(struct cuda_ops *c, const struct cuda_plan *p,
                           const cublasLtMatmulAlgo_t *algorithm)
 {
     const float one = 1;
-    const float add = g->kind == GEMM_DW || g->kind == GEMM_ADD ? 1.0f : 0.0f;
-    const void *base = g->kind == GEMM_ADD ? g->base : d;
+    const float add = g->kind == GEMM_DW || is_added(g->kind) ? 1.0f : 0.0f;
+    const void *base = is_added(g->kind) ? g->base : d;
 
+    if (is_narrow(g->kind)) {
+        cublasLtMatmulDescSetAttribute(p->product,
+                                       CUBLASLT_MATMUL_DESC_A_SCALE_POINTER,
+                                       &g->a_scales, sizeof g->a_scales);
+        cublasLtMatmulDescSetAttribute(p->product,
+                                       CUBLASLT_MATMUL_DESC_B_SCALE_POINTER,
+                                       &g->b_scales, sizeof g->b_scales);
+    }
     return cublasLtMatmul(c->lt, p->product, &one, g->a, p->a, g->b, p->b, &add,
                           base, p->d, d, p->d, algorithm, c->workspace,
                           WORKSPACE_BYTES, c->stream);
@@ -186,15 +208,47 @@ static int ask_offers(struct cuda_ops *c, const struct cuda_plan *p,
     return n;
 }
 
+/* Of 8 bits: how scales are to be read.  Sums are taken as the cores take them
+ * fastest, with some 14 bits: over 2,816 that is 1e-3 of a result's length,
+ * where e4m3 itself rounds by 4e-2 (tests/gpu/gpu_narrow.c). */
+static cublasStatus_t describe_narrow(struct cuda_plan *p, const struct gemm *g)
+{
+    int8_t is_fast = 1;
+    int32_t mode = g->is_even ? CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F
+                              : CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    const struct {
+        cublasLtMatmulDescAttributes_t name;
+        const void *value;
+        size_t n_bytes;
+    } all[] = {
+        {CUBLASLT_MATMUL_DESC_FAST_ACCUM, &is_fast, sizeof is_fast},
+        {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode},
+        {CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode},
+        {CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &g->a_scales,
+         sizeof g->a_scales},
+        {CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &g->b_scales,
+         sizeof g->b_scales},
+    };
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+
+    for (size_t i = 0;
+         i < sizeof all / sizeof *all && status == CUBLAS_STATUS_SUCCESS; i++) {
+        status = cublasLtMatmulDescSetAttribute(p->product, all[i].name,
+                                                all[i].value, all[i].n_bytes);
+    }
+    return status;
+}
+
 static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
                       const struct gemm *g)
 {
-    cudaDataType_t in = c->o.type == OPS_F32 ? CUDA_R_32F : CUDA_R_16BF;
-    cudaDataType_t out = g->is_f32_out ? CUDA_R_32F : in;
+    cudaDataType_t all = c->o.type == OPS_F32 ? CUDA_R_32F : CUDA_R_16BF;
+    cudaDataType_t in = is_narrow(g->kind) ? CUDA_R_8F_E4M3 : all;
+    cudaDataType_t out = g->is_f32_out ? CUDA_R_32F : all;
     cublasOperation_t turned = CUBLAS_OP_T;
     cublasLtMatmulHeuristicResult_t offers[N_OFFERS];
     bool a_turned = /* [k,m] in memory */
-        g->kind == GEMM_FORWARD || g->kind == GEMM_ADD;
+        g->kind != GEMM_DX && g->kind != GEMM_DW;
     bool b_turned = g->kind == GEMM_DW; /* [n,k] in memory */
     cublasStatus_t status;
     int n;
@@ -205,6 +259,7 @@ static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
                             .k = g->k,
                             .ldd = g->ldd,
                             .is_f32_out = g->is_f32_out,
+                            .is_even = g->is_even,
                             .alignment = alignment_of(g)};
     status =
         cublasLtMatmulDescCreate(&p->product, CUBLAS_COMPUTE_32F, CUDA_R_32F);
@@ -215,6 +270,9 @@ static bool plan_make(struct cuda_ops *c, struct cuda_plan *p,
     if (status == CUBLAS_STATUS_SUCCESS && b_turned) {
         status = cublasLtMatmulDescSetAttribute(
             p->product, CUBLASLT_MATMUL_DESC_TRANSB, &turned, sizeof turned);
+    }
+    if (status == CUBLAS_STATUS_SUCCESS && is_narrow(g->kind)) {
+        status = describe_narrow(p, g);
     }
     if (status == CUBLAS_STATUS_SUCCESS) {
         status = cublasLtMatrixLayoutCreate(&p->a, in, a_turned ? g->k : g->m,
@@ -251,7 +309,8 @@ static struct cuda_plan *plan_find(struct cuda_ops *c, const struct gemm *g)
         p = &c->plans[i];
         if (p->kind == g->kind && p->m == g->m && p->n == g->n &&
             p->k == g->k && p->ldd == g->ldd &&
-            p->is_f32_out == g->is_f32_out && p->alignment == alignment_of(g)) {
+            p->is_f32_out == g->is_f32_out && p->is_even == g->is_even &&
+            p->alignment == alignment_of(g)) {
             return p;
         }
     }
@@ -420,6 +479,54 @@ void cuda__stream_linear(struct ops *o, const void *x, size_t n,
                            .d = out};
 
     multiply(cuda_of(o), &g);
+}
+
+static void narrow_linear(struct ops *o, const struct ops_narrow *x, size_t n,
+                          const struct ops_narrow_matrix *w, const void *base,
+                          void *out)
+{
+    const struct gemm g = {.kind = base ? GEMM_NARROW_ADD : GEMM_NARROW,
+                           .m = w->n_out,
+                           .n = n,
+                           .k = w->n_in,
+                           .ldd = w->n_out,
+                           .is_f32_out = false,
+                           .a = w->values,
+                           .b = x->values,
+                           .base = base,
+                           .d = out,
+                           .a_scales = w->scales,
+                           .b_scales = x->scales,
+                           .is_even = x->is_even};
+
+    multiply(cuda_of(o), &g);
+}
+
+static void narrow_linear_dx(struct ops *o, const struct ops_narrow *dy,
+                             size_t n, const struct ops_narrow_matrix *w,
+                             void *dx)
+{
+    const struct gemm g = {.kind = GEMM_NARROW,
+                           .m = w->n_in,
+                           .n = n,
+                           .k = w->n_out,
+                           .ldd = w->n_in,
+                           .is_f32_out = false,
+                           .a = w->turned,
+                           .b = dy->values,
+                           .base = NULL,
+                           .d = dx,
+                           .a_scales = w->scales,
+                           .b_scales = dy->scales,
+                           .is_even = dy->is_even};
+
+    multiply(cuda_of(o), &g);
+}
+
+void cuda__set_narrow_gemm(struct ops *o)
+{
+    o->narrow_linear = narrow_linear;
+    o->narrow_linear_dx = narrow_linear_dx;
 }
 
 void cuda__set_gemm(struct ops *o)

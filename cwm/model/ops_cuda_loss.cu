@@ -123,7 +123,7 @@ static __global__ void __launch_bounds__(THREADS)
     cross_entropy_held(__nv_bfloat16 *logits, const uint32_t *targets,
                        const float *weights, float *losses)
 {
-    enum { EIGHT = 8, N_WORDS = V * THREADS * EIGHT };
+    enum { N_WORDS = V * THREADS * EIGHT };
     __shared__ float parts[2][WARPS];
     __nv_bfloat16 *row = logits + (size_t)blockIdx.x * N_WORDS;
     int target = (int)targets[blockIdx.x];

@@ -563,11 +563,6 @@ static void cuda_rope(struct ops *o, void *qkv, size_t n,
 /* ---- gates ----------------------------------------------------------------
  */
 
-static __device__ inline float gated(float gate, float up)
-{
-    return gate / (1.0f + __expf(-gate)) * up;
-}
-
 template <typename T>
 static __global__ void swiglu(const T *gate_up, size_t n, int n_ffn, T *out)
 {
@@ -634,15 +629,6 @@ static void cuda_swiglu(struct ops *o, const void *gate_up, size_t n,
             (__nv_bfloat16 *)out);
     }
     cuda__launched(c, "swiglu");
-}
-
-static __device__ inline void gate_back(float dy, float gate, float up,
-                                        float *dgate, float *dup)
-{
-    float s = 1.0f / (1.0f + __expf(-gate));
-
-    *dgate = dy * up * s * (1.0f + gate * (1.0f - s));
-    *dup = dy * gate * s;
 }
 
 template <typename T>

@@ -5,41 +5,20 @@
  * once, and a row belongs to one warp.
  *
  * Widths that are a multiple of 256 and in the table below are held in
- * registers, packed; any other width is read again.
+ * registers, packed; any other width is read again, and has no rows of 8 bits.
  */
 #include "cwm/model/ops_cuda.cuh"
 
 enum {
     THREADS = 256,
     WARPS = THREADS / CUDA_WARP,
-    EIGHT = 8,                /* channels of a thread */
-    STEP = EIGHT * CUDA_WARP, /* of a warp */
+    STEP = EIGHT * CUDA_WARP, /* channels of a warp */
     N_SMS = 132,
+    MAX_STEPS = 4,  /* of a row that is held */
     ANY_BLOCKS = 2, /* of a multiprocessor, for widths that are read again */
 };
 
 typedef __nv_bfloat16 bf16;
-
-/* Eight channels as they lie in memory. */
-struct eight {
-    uint4 bits;
-};
-
-static __device__ inline eight get8(const bf16 *from)
-{
-    return {*(const uint4 *)from};
-}
-
-static __device__ inline void widen(const eight &e, float to[EIGHT])
-{
-    const uint32_t words[4] = {e.bits.x, e.bits.y, e.bits.z, e.bits.w};
-
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        to[2 * i] = __uint_as_float(words[i] << 16);
-        to[2 * i + 1] = __uint_as_float(words[i] & 0xFFFF0000u);
-    }
-}
 
 static __device__ inline void get8(const float *from, float to[EIGHT])
 {
@@ -48,12 +27,6 @@ static __device__ inline void get8(const float *from, float to[EIGHT])
 
     to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
     to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
-}
-
-static __device__ inline void put8(bf16 *to, const float v[EIGHT])
-{
-    *(uint4 *)to = make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]),
-                              pack2(v[4], v[5]), pack2(v[6], v[7]));
 }
 
 /* ---- embedding ------------------------------------------------------------
@@ -88,12 +61,21 @@ struct norm_args {
     int n_rows, n_channels;
     const float *weight; /* [C] */
     float eps;
-    bf16 *out;     /* [N,C] */
-    float *scales; /* [N] */
+    bf16 *out;       /* [N,C] */
+    float *scales;   /* [N] */
+    uint8_t *narrow; /* [N,C], or NULL */
+    float *narrow_scale;
 };
 
+/* The largest that a norm can come to where the largest of its weights is in
+ * some lane: all of a row's length in one channel. */
+static __device__ inline float norm_most(float largest, int n_channels)
+{
+    return warp_max(largest) * sqrtf((float)n_channels);
+}
+
 /* V times STEP channels. */
-template <int V>
+template <int V, bool IS_NARROW>
 static __global__ void __launch_bounds__(THREADS) norm(norm_args a)
 {
     int lane = threadIdx.x % CUDA_WARP;
@@ -102,6 +84,7 @@ static __global__ void __launch_bounds__(THREADS) norm(norm_args a)
     eight x[V];
     float squares = 0;
     float scale;
+    float most = 0;
 
     if (row >= a.n_rows) {
         return;
@@ -109,6 +92,16 @@ static __global__ void __launch_bounds__(THREADS) norm(norm_args a)
 #pragma unroll
     for (int i = 0; i < V; i++) {
         x[i] = get8(a.x + at + i * STEP);
+    }
+#pragma unroll
+    for (int i = 0; IS_NARROW && i < V; i++) {
+        float w[EIGHT];
+
+        get8(a.weight + lane * EIGHT + i * STEP, w);
+        most = largest8(w, most);
+    }
+    if (IS_NARROW) {
+        most = norm_most(most, a.n_channels);
     }
 #pragma unroll
     for (int i = 0; i < V; i++) {
@@ -133,9 +126,15 @@ static __global__ void __launch_bounds__(THREADS) norm(norm_args a)
             v[k] *= scale * w[k];
         }
         put8(a.out + at + i * STEP, v);
+        if (IS_NARROW) {
+            *(uint2 *)(a.narrow + at + i * STEP) = narrow8(v, narrow_by(most));
+        }
     }
     if (lane == 0) {
         a.scales[row] = scale;
+        if (IS_NARROW && row == 0) {
+            *a.narrow_scale = narrow_back(most);
+        }
     }
 }
 
@@ -169,32 +168,48 @@ static int steps_of(size_t n_channels)
     return n_channels % STEP == 0 ? (int)(n_channels / STEP) : 0;
 }
 
-static void stream_norm(struct ops *o, const void *x, size_t n,
-                        size_t n_channels, const float *weight, float eps,
-                        void *out, float *scales)
+template <bool IS_NARROW>
+static void launch_norm(struct cuda_ops *c, const norm_args &a)
 {
-    const norm_args a = {(const bf16 *)x, (int)n, (int)n_channels, weight, eps,
-                         (bf16 *)out,     scales};
-    cudaStream_t s = cuda_of(o)->stream;
-    unsigned blocks = cuda_blocks(n, WARPS);
+    unsigned blocks = cuda_blocks(a.n_rows, WARPS);
+    cudaStream_t s = c->stream;
 
-    switch (steps_of(n_channels)) {
+    switch (steps_of(a.n_channels)) {
     case 1:
-        norm<1><<<blocks, THREADS, 0, s>>>(a);
+        norm<1, IS_NARROW><<<blocks, THREADS, 0, s>>>(a);
         break;
     case 2:
-        norm<2><<<blocks, THREADS, 0, s>>>(a);
+        norm<2, IS_NARROW><<<blocks, THREADS, 0, s>>>(a);
         break;
     case 3:
-        norm<3><<<blocks, THREADS, 0, s>>>(a);
+        norm<3, IS_NARROW><<<blocks, THREADS, 0, s>>>(a);
         break;
-    case 4:
-        norm<4><<<blocks, THREADS, 0, s>>>(a);
+    case MAX_STEPS:
+        norm<MAX_STEPS, IS_NARROW><<<blocks, THREADS, 0, s>>>(a);
         break;
     default:
         norm_any<<<blocks, THREADS, 0, s>>>(a);
     }
-    cuda__launched(cuda_of(o), "norm");
+    cuda__launched(c, "norm");
+}
+
+static void stream_norm(struct ops *o, const void *x, size_t n,
+                        size_t n_channels, const float *weight, float eps,
+                        void *out, float *scales)
+{
+    launch_norm<false>(cuda_of(o),
+                       {(const bf16 *)x, (int)n, (int)n_channels, weight, eps,
+                        (bf16 *)out, scales, NULL, NULL});
+}
+
+static void narrow_norm(struct ops *o, const void *x, size_t n,
+                        size_t n_channels, const float *weight, float eps,
+                        void *out, float *scales, struct ops_narrow *to)
+{
+    to->is_even = true;
+    launch_norm<true>(cuda_of(o),
+                      {(const bf16 *)x, (int)n, (int)n_channels, weight, eps,
+                       (bf16 *)out, scales, (uint8_t *)to->values, to->scales});
 }
 
 /* ---- norms, backward ------------------------------------------------------
@@ -205,16 +220,42 @@ struct norm_back_args {
     const bf16 *x;       /* [N,C] */
     const float *scales; /* [N] */
     int n_rows, n_channels;
-    const float *weight; /* [C] */
-    bf16 *dx;            /* [N,C] */
-    float *partials;     /* [blocks,C] of the weight's gradient */
+    const float *weight;  /* [C] */
+    bf16 *dx;             /* [N,C] */
+    float *partials;      /* [blocks,C] of the weight's gradient */
+    uint8_t *narrow;      /* [N,C], or NULL */
+    float *narrow_scales; /* [N] */
 };
+
+/* A row of a warp in 8 bits, by its largest value. */
+template <int V>
+static __device__ inline void put_narrow(const norm_back_args &a,
+                                         const eight d[V], size_t at, int row)
+{
+    float largest = 0;
+    float ds[EIGHT];
+
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        widen(d[i], ds);
+        largest = largest8(ds, largest);
+    }
+    largest = warp_max(largest);
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        widen(d[i], ds);
+        *(uint2 *)(a.narrow + at + i * STEP) = narrow8(ds, narrow_by(largest));
+    }
+    if (threadIdx.x % CUDA_WARP == 0) {
+        a.narrow_scales[row] = narrow_back(largest);
+    }
+}
 
 /* A warp goes through rows, its part of the weight's gradient in registers;
  * the block's warps add theirs up, in their order.
  * What is read of a row stays packed, so that there is room for the rows of
  * more warps: that many bytes must be on their way. */
-template <int V, int BLOCKS>
+template <int V, int BLOCKS, bool IS_NARROW>
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
     norm_back(norm_back_args a)
 {
@@ -276,7 +317,11 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
             for (int k = 0; k < EIGHT; k++) {
                 ds[k] += scale * (gs[k] * w[k] - xs[k] * sum);
             }
-            put8(a.dx + at + i * STEP, ds);
+            d[i] = pack8(ds);
+            *(uint4 *)(a.dx + at + i * STEP) = d[i].bits;
+        }
+        if (IS_NARROW) {
+            put_narrow<V>(a, d, at, row);
         }
     }
 #pragma unroll
@@ -344,50 +389,83 @@ template <int V> struct blocks_of {
     enum { N = V == 1 ? 4 : V == 2 ? 3 : 2 };
 };
 
-template <int V>
+template <int V, bool IS_NARROW>
 static void launch_back(struct cuda_ops *c, const norm_back_args &a,
                         float *dweight)
 {
     enum { BLOCKS = blocks_of<V>::N };
 
-    norm_back<V, BLOCKS>
+    norm_back<V, BLOCKS, IS_NARROW>
         <<<N_SMS * BLOCKS, THREADS, WARPS * a.n_channels * sizeof(float),
            c->stream>>>(a);
     cuda__launched(c, "norm_back");
     cuda__add_parts(c, N_SMS * BLOCKS, a.n_channels, dweight);
 }
 
-static void stream_norm_back(struct ops *o, const void *dout, const void *x,
-                             const float *scales, size_t n, size_t n_channels,
-                             const float *weight, void *dx, float *dweight)
+template <bool IS_NARROW>
+static void launch_any_back(struct cuda_ops *c, norm_back_args a,
+                            float *dweight)
 {
-    struct cuda_ops *c = cuda_of(o);
-
-    if (!cuda__room_for_parts(c, N_SMS * blocks_of<1>::N * n_channels)) {
+    if (!cuda__room_for_parts(c,
+                              (size_t)N_SMS * blocks_of<1>::N * a.n_channels)) {
         return;
     }
-    const norm_back_args a = {
-        (const bf16 *)dout, (const bf16 *)x, scales,     (int)n,
-        (int)n_channels,    weight,          (bf16 *)dx, c->partials};
-
-    switch (steps_of(n_channels)) {
+    a.partials = c->partials;
+    switch (steps_of(a.n_channels)) {
     case 1:
-        launch_back<1>(c, a, dweight);
+        launch_back<1, IS_NARROW>(c, a, dweight);
         break;
     case 2:
-        launch_back<2>(c, a, dweight);
+        launch_back<2, IS_NARROW>(c, a, dweight);
         break;
     case 3:
-        launch_back<3>(c, a, dweight);
+        launch_back<3, IS_NARROW>(c, a, dweight);
         break;
-    case 4:
-        launch_back<4>(c, a, dweight);
+    case MAX_STEPS:
+        launch_back<MAX_STEPS, IS_NARROW>(c, a, dweight);
         break;
     default:
         norm_back_any<<<N_SMS * ANY_BLOCKS, THREADS, 0, c->stream>>>(a);
         cuda__launched(c, "norm_back");
         cuda__add_parts(c, N_SMS * ANY_BLOCKS, a.n_channels, dweight);
     }
+}
+
+static void stream_norm_back(struct ops *o, const void *dout, const void *x,
+                             const float *scales, size_t n, size_t n_channels,
+                             const float *weight, void *dx, float *dweight)
+{
+    launch_any_back<false>(cuda_of(o),
+                           {(const bf16 *)dout, (const bf16 *)x, scales, (int)n,
+                            (int)n_channels, weight, (bf16 *)dx, NULL, NULL,
+                            NULL},
+                           dweight);
+}
+
+static void narrow_norm_back(struct ops *o, const void *dout, const void *x,
+                             const float *scales, size_t n, size_t n_channels,
+                             const float *weight, void *dx, float *dweight,
+                             struct ops_narrow *to)
+{
+    to->is_even = false;
+    launch_any_back<true>(cuda_of(o),
+                          {(const bf16 *)dout, (const bf16 *)x, scales, (int)n,
+                           (int)n_channels, weight, (bf16 *)dx, NULL,
+                           (uint8_t *)to->values, to->scales},
+                          dweight);
+}
+
+bool cuda__narrow_norm_fits(size_t n_channels)
+{
+    int steps = steps_of(n_channels);
+
+    return steps > 0 && steps <= MAX_STEPS;
+}
+
+void cuda__set_narrow_stream(struct ops *o)
+{
+    o->narrow_norm = narrow_norm;
+    o->narrow_norm_back = narrow_norm_back;
 }
 
 void cuda__set_stream(struct ops *o)

@@ -10,6 +10,10 @@
  * What a part adds to x and the norm behind it are one operation.  Logits are
  * made for some tokens at a time and become gradients at once, so that no
  * N x V array is held.
+ *
+ * Where a table multiplies in 8 bits, what a norm, a gate or their gradients
+ * write comes in bf16, for gradients of weights, and in 8 bits, in t->narrow,
+ * for the product that follows at once.
  */
 #include "cwm/model/transformer.h"
 
@@ -29,20 +33,37 @@ static struct ops_heads heads_of(const struct transformer *t, size_t layer)
 }
 
 /* A part's norm: of `x`, and where the stream is fp32 of what was added, too,
- * which makes `sum`. */
+ * which makes `sum`.  `narrow`: for a product of 8 bits, too. */
 static void norm(struct transformer *t, const void *x, bool is_added, size_t n,
-                 size_t weight, void *sum, void *out, float *scales)
+                 size_t weight, void *sum, void *out, float *scales,
+                 bool narrow)
 {
     struct ops *o = t->o;
     const float *w = t->weights + weight;
     float eps = (float)t->config.rms_eps;
     size_t n_channels = t->config.d_model;
 
-    if (ops_has_stream(o)) {
+    if (narrow && t->is_narrow) {
+        o->narrow_norm(o, sum, n, n_channels, w, eps, out, scales, &t->narrow);
+    } else if (ops_has_stream(o)) {
         o->stream_norm(o, sum, n, n_channels, w, eps, out, scales);
     } else {
         o->add_norm(o, x, is_added ? t->added : NULL, n, n_channels, w, eps,
                     sum, out, scales);
+    }
+}
+
+/* The first product of a part, of what a norm made. */
+static void enter(struct transformer *t, const void *normed, size_t n,
+                  const struct ops_matrix *w,
+                  const struct ops_narrow_matrix *narrow, void *out)
+{
+    struct ops *o = t->o;
+
+    if (t->is_narrow) {
+        o->narrow_linear(o, &t->narrow, n, narrow, NULL, out);
+    } else {
+        o->linear(o, normed, n, w, out, w->n_out, o->type);
     }
 }
 
@@ -72,9 +93,8 @@ static void layer_forward(struct transformer *t, size_t number, size_t n,
     struct ops_heads heads = heads_of(t, number);
 
     norm(t, before, before != k->x, n, l->attention_norm, k->x, k->normed1,
-         k->scales1);
-    o->linear(o, k->normed1, n, &l->qkv_matrix, k->qkv, l->qkv_matrix.n_out,
-              o->type);
+         k->scales1, true);
+    enter(t, k->normed1, n, &l->qkv_matrix, &l->qkv_narrow, k->qkv);
     if (o->attention_turned) {
         o->attention_turned(o, k->qkv, n, &heads, t->starts, t->turns, k->mixed,
                             k->lse);
@@ -84,11 +104,16 @@ static void layer_forward(struct transformer *t, size_t number, size_t n,
     }
     add(t, k->mixed, n, &l->o_matrix, k->x, k->middle);
 
-    norm(t, k->x, true, n, l->ffn_norm, k->middle, k->normed2, k->scales2);
-    o->linear(o, k->normed2, n, &l->gate_up_matrix, k->gate_up,
-              l->gate_up_matrix.n_out, o->type);
-    o->swiglu(o, k->gate_up, n, c->d_ffn, k->gated);
-    add(t, k->gated, n, &l->down_matrix, k->middle, after);
+    norm(t, k->x, true, n, l->ffn_norm, k->middle, k->normed2, k->scales2,
+         true);
+    enter(t, k->normed2, n, &l->gate_up_matrix, &l->gate_up_narrow, k->gate_up);
+    if (t->is_narrow) {
+        o->narrow_swiglu(o, k->gate_up, n, c->d_ffn, k->gated, &t->narrow);
+        o->narrow_linear(o, &t->narrow, n, &l->down_narrow, k->middle, after);
+    } else {
+        o->swiglu(o, k->gate_up, n, c->d_ffn, k->gated);
+        add(t, k->gated, n, &l->down_matrix, k->middle, after);
+    }
 }
 
 /* All but the logits: t->normed. */
@@ -112,33 +137,43 @@ static void body_forward(struct transformer *t, size_t n)
                       i + 1 < c->n_layers ? t->kept[i + 1].x : t->last);
         x = t->kept[i].middle;
     }
-    norm(t, x, true, n, t->norm, t->last, t->normed, t->scales);
+    norm(t, x, true, n, t->norm, t->last, t->normed, t->scales, false);
 }
 
 /* ---- backward -------------------------------------------------------------
  */
 
-/* The gradient of a linear layer's weights at `offset`, then of its input. */
+/* The gradient of a linear layer's weights at `offset`, then of its input:
+ * `narrow`, of these weights, where dy is in t->narrow, too. */
 static void linear_back(struct transformer *t, const void *dy, const void *x,
-                        size_t n, const struct ops_matrix *w, size_t offset,
+                        size_t n, const struct ops_matrix *w,
+                        const struct ops_narrow_matrix *narrow, size_t offset,
                         void *dx)
 {
     struct ops *o = t->o;
 
     o->linear_dw(o, dy, x, n, w->n_out, w->n_in, t->gradients + offset);
-    o->linear_dx(o, dy, n, w, dx);
+    if (narrow && t->is_narrow) {
+        o->narrow_linear_dx(o, &t->narrow, n, narrow, dx);
+    } else {
+        o->linear_dx(o, dy, n, w, dx);
+    }
 }
 
-/* The gradient of the norm with weights at `weight`, along the stream. */
+/* The gradient of the norm with weights at `weight`, along the stream;
+ * `narrow`: for a product of 8 bits, too. */
 static void norm_back(struct transformer *t, const void *x, const float *scales,
-                      size_t n, size_t weight)
+                      size_t n, size_t weight, bool narrow)
 {
     struct ops *o = t->o;
     size_t n_channels = t->config.d_model;
     const float *w = t->weights + weight;
     float *dw = t->gradients + weight;
 
-    if (ops_has_stream(o)) {
+    if (narrow && t->is_narrow) {
+        o->narrow_norm_back(o, t->dnormed, x, scales, n, n_channels, w,
+                            t->dx_copy, dw, &t->narrow);
+    } else if (ops_has_stream(o)) {
         o->stream_norm_back(o, t->dnormed, x, scales, n, n_channels, w,
                             t->dx_copy, dw);
     } else {
@@ -155,14 +190,20 @@ static void layer_back(struct transformer *t, size_t number, size_t n)
     const struct transformer_kept *k = &t->kept[number];
     struct ops_heads heads = heads_of(t, number);
 
-    linear_back(t, t->dx_copy, k->gated, n, &l->down_matrix, l->down,
-                t->dgated);
-    o->swiglu_back(o, t->dgated, k->gate_up, n, c->d_ffn, t->dgate_up);
-    linear_back(t, t->dgate_up, k->normed2, n, &l->gate_up_matrix, l->gate_up,
-                t->dnormed);
-    norm_back(t, k->middle, k->scales2, n, l->ffn_norm);
+    linear_back(t, t->dx_copy, k->gated, n, &l->down_matrix, &l->down_narrow,
+                l->down, t->dgated);
+    if (t->is_narrow) {
+        o->narrow_swiglu_back(o, t->dgated, k->gate_up, n, c->d_ffn,
+                              t->dgate_up, &t->narrow);
+    } else {
+        o->swiglu_back(o, t->dgated, k->gate_up, n, c->d_ffn, t->dgate_up);
+    }
+    linear_back(t, t->dgate_up, k->normed2, n, &l->gate_up_matrix,
+                &l->gate_up_narrow, l->gate_up, t->dnormed);
+    norm_back(t, k->middle, k->scales2, n, l->ffn_norm, false);
 
-    linear_back(t, t->dx_copy, k->mixed, n, &l->o_matrix, l->o, t->dmixed);
+    linear_back(t, t->dx_copy, k->mixed, n, &l->o_matrix, NULL, l->o,
+                t->dmixed);
     if (o->attention_back_turned) {
         o->attention_back_turned(o, t->dmixed, k->qkv, k->mixed, k->lse, n,
                                  &heads, t->starts, t->turns, t->deltas,
@@ -172,8 +213,9 @@ static void layer_back(struct transformer *t, size_t number, size_t n)
                           t->starts, t->deltas, t->dqkv);
         o->rope(o, t->dqkv, n, &heads, t->turns, true);
     }
-    linear_back(t, t->dqkv, k->normed1, n, &l->qkv_matrix, l->qkv, t->dnormed);
-    norm_back(t, k->x, k->scales1, n, l->attention_norm);
+    linear_back(t, t->dqkv, k->normed1, n, &l->qkv_matrix, NULL, l->qkv,
+                t->dnormed);
+    norm_back(t, k->x, k->scales1, n, l->attention_norm, number > 0);
 }
 
 static void tell_final(const struct transformer *t, size_t from)
@@ -195,7 +237,7 @@ static void body_back(struct transformer *t, size_t n)
     } else {
         o->zero(o, t->dx, n * c->d_model * sizeof *t->dx);
     }
-    norm_back(t, t->last, t->scales, n, t->norm);
+    norm_back(t, t->last, t->scales, n, t->norm, true);
     tell_final(t, t->norm);
     for (i = c->n_layers; i-- > 0;) {
         layer_back(t, i, n);
@@ -251,7 +293,7 @@ static void head_learn(struct transformer *t, size_t n_tokens)
                              t->dlogits);
         }
         linear_back(t, t->dlogits, at(t, t->normed, first * t->config.d_model),
-                    n, &t->output_matrix, t->output,
+                    n, &t->output_matrix, NULL, t->output,
                     at(t, t->dnormed, first * t->config.d_model));
     }
 }
@@ -337,9 +379,11 @@ enum cwm_rc transformer_learn(struct transformer *t,
     if (rc != CWM_OK) {
         return rc;
     }
+    t->is_narrow = ops_is_narrow(t->o);
     body_forward(t, n);
     head_learn(t, n);
     body_back(t, n);
+    t->is_narrow = false;
     if (!ret_loss) {
         t->o->keep_loss(t->o, t->losses, n);
         return CWM_OK;
@@ -423,6 +467,11 @@ static void matrices_changed(struct transformer *t)
         o->matrix_changed(o, &l->o_matrix, true);
         o->matrix_changed(o, &l->gate_up_matrix, true);
         o->matrix_changed(o, &l->down_matrix, true);
+        if (ops_is_narrow(o)) {
+            o->narrow_matrix(o, &l->qkv_matrix, &l->qkv_narrow);
+            o->narrow_matrix(o, &l->gate_up_matrix, &l->gate_up_narrow);
+            o->narrow_matrix(o, &l->down_matrix, &l->down_narrow);
+        }
     }
     o->matrix_changed(o, &t->output_matrix, true);
 }

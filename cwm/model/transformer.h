@@ -42,6 +42,8 @@ struct transformer_tensor {
 struct transformer_layer {
     size_t attention_norm, qkv, o, ffn_norm, gate_up, down;
     struct ops_matrix qkv_matrix, o_matrix, gate_up_matrix, down_matrix;
+    /* where ops_is_narrow() */
+    struct ops_narrow_matrix qkv_narrow, gate_up_narrow, down_narrow;
 };
 
 /* What forward keeps of a layer for backward.  The residual stream is fp32, or
@@ -94,6 +96,8 @@ struct transformer {
     void *dnormed, *dmixed, *dqkv; /* [N,C], [N,H,D], [N,H+2G,D] */
     void *dgated, *dgate_up;       /* [N,F], [N,2F] */
     float *deltas;                 /* [N,H] */
+    struct ops_narrow narrow;      /* [N,2F or C] of the next product */
+    bool is_narrow;                /* this pass multiplies in 8 bits */
     uint32_t *ids, *targets, *starts, *positions; /* [N] of the batch */
     float *loss_weights;                          /* [N] */
     float *host_losses;                           /* owned; [N] */
@@ -123,7 +127,13 @@ struct transformer_batch {
 
 /*
  * With weights of zero: transformer_init() or transformer_load() next.  `o` is
- * borrowed until the end.  Fails: CWM_NOMEM, CWM_USAGE (no token).
+ * borrowed until the end.  Fails: CWM_NOMEM, CWM_USAGE (no token, or a table
+ * that ops_is_narrow() and layers that do not fit it).
+ *
+ * Where ops_is_narrow(), learning multiplies in 8 bits what comes from norms
+ * and gates, and the gradients of what comes from gates; the other products,
+ * all gradients of weights and the output are as without, and so is
+ * transformer_forward().
  */
 enum cwm_rc transformer_new(struct ops *o, const struct model_config *config,
                             size_t max_tokens, struct transformer **ret,

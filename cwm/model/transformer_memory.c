@@ -201,6 +201,37 @@ static void take_layer(struct transformer *t, struct transformer_kept *k,
     k->gated = take_typed(taker, n * c->d_ffn);
 }
 
+static struct ops_narrow_matrix take_narrow(struct taker *taker, size_t n_out,
+                                            size_t n_in)
+{
+    return (struct ops_narrow_matrix){
+        .n_out = n_out,
+        .n_in = n_in,
+        .values = take(taker, n_out * n_in, 1),
+        .turned = take(taker, n_out * n_in, 1),
+        .scales = take_f32(taker, n_out > n_in ? n_out : n_in)};
+}
+
+/* For products of 8 bits. */
+static void take_all_narrow(struct transformer *t, struct taker *taker)
+{
+    const struct model_config *c = &t->config;
+    size_t n_ffn = c->d_ffn;
+    size_t d_qkv = ((size_t)c->n_heads + 2 * c->n_kv_heads) * c->d_head;
+    size_t most = 2 * n_ffn > c->d_model ? 2 * n_ffn : c->d_model;
+    size_t i;
+
+    for (i = 0; i < c->n_layers; i++) {
+        struct transformer_layer *l = &t->layers[i];
+
+        l->qkv_narrow = take_narrow(taker, d_qkv, c->d_model);
+        l->gate_up_narrow = take_narrow(taker, 2 * n_ffn, c->d_model);
+        l->down_narrow = take_narrow(taker, c->d_model, n_ffn);
+    }
+    t->narrow.values = take(taker, t->max_tokens * most, 1);
+    t->narrow.scales = take_f32(taker, t->max_tokens);
+}
+
 static void take_shared(struct transformer *t, struct taker *taker)
 {
     const struct model_config *c = &t->config;
@@ -243,6 +274,9 @@ static void take_all(struct transformer *t, struct taker *taker)
         take_layer(t, &t->kept[i], taker);
     }
     take_shared(t, taker);
+    if (taker->like && ops_is_narrow(taker->like)) {
+        take_all_narrow(t, taker);
+    }
     t->n_bytes = taker->n_bytes;
 }
 
@@ -326,6 +360,22 @@ static enum cwm_rc write_freqs(struct transformer *t, struct cwm_err *err)
 /* ---- life -----------------------------------------------------------------
  */
 
+static enum cwm_rc check_narrow(const struct ops *o,
+                                const struct model_config *c,
+                                struct cwm_err *err)
+{
+    size_t d_qkv = ((size_t)c->n_heads + 2 * c->n_kv_heads) * c->d_head;
+
+    if (!ops_is_narrow(o) || o->narrow_fits(o, c->d_model, d_qkv, c->d_ffn)) {
+        return CWM_OK;
+    }
+    return CWM_FAIL(err, CWM_USAGE,
+                    "cannot learn with products of 8 bits at a width of %u "
+                    "and %u in the feed-forward part: they need 256, 512, 768 "
+                    "or 1,024, and a multiple of 16\nuse bf16",
+                    c->d_model, c->d_ffn);
+}
+
 enum cwm_rc transformer_new_share(struct ops *o,
                                   const struct model_config *config,
                                   size_t max_tokens, unsigned world,
@@ -337,6 +387,10 @@ enum cwm_rc transformer_new_share(struct ops *o,
 
     if (max_tokens < 1) {
         return CWM_FAIL(err, CWM_USAGE, "cannot learn from no token");
+    }
+    rc = check_narrow(o, config, err);
+    if (rc != CWM_OK) {
+        return rc;
     }
     t = cwm_calloc(1, sizeof *t);
     if (!t) {
@@ -391,6 +445,18 @@ static void free_layer(struct transformer *t, size_t i)
     for (p = 0; p < sizeof all / sizeof *all; p++) {
         o->free(o, all[p]);
     }
+    {
+        void *const narrow[] = {
+            l->qkv_narrow.values,     l->qkv_narrow.turned,
+            l->qkv_narrow.scales,     l->gate_up_narrow.values,
+            l->gate_up_narrow.turned, l->gate_up_narrow.scales,
+            l->down_narrow.values,    l->down_narrow.turned,
+            l->down_narrow.scales};
+
+        for (p = 0; p < sizeof narrow / sizeof *narrow; p++) {
+            o->free(o, narrow[p]);
+        }
+    }
     o->matrix_release(o, &l->qkv_matrix);
     o->matrix_release(o, &l->o_matrix);
     o->matrix_release(o, &l->gate_up_matrix);
@@ -434,6 +500,8 @@ void transformer_free(struct transformer *t)
                              t->starts,
                              t->positions,
                              t->loss_weights,
+                             t->narrow.values,
+                             t->narrow.scales,
                              t->copy == t->weights ? NULL : t->copy,
                              t->dlogits == t->logits ? NULL : t->dlogits,
                              t->dx_copy == t->dx ? NULL : t->dx_copy};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_gpu.c train|decode|products [32m|88m|287m|all] [STEPS] -- how fast a
- * GPU trains and generates.
+ * bench_gpu.c train|train-fp8|decode|products [32m|88m|287m|all] [STEPS] -- how
+ * fast a GPU trains and generates.
  *
  * train: the shapes and batches of docs/benchmarks.md: vocabulary 8,192, rows
  * of 2,048 tokens, a window of 512 in three of four layers.  Whole steps are
@@ -10,6 +10,7 @@
  * share of peak counts what the model needs (6 operations a weight of a
  * product, and attention by the keys that are seen), not what is computed, over
  * 790 Top/s, which large products of random bf16 numbers reach on an H200.
+ * train-fp8: the same with products of 8 bits.
  *
  * decode: batch 256, prompts of 512 tokens, 1,024 new ones each, greedy; the
  * rate is that of new tokens once all prompts are read, and beside it stands
@@ -152,13 +153,14 @@ static void feed_release(struct feed *s)
     free(s->weights);
 }
 
-static void train(const struct shape *s, int n_steps)
+static void train(const struct shape *s, bool is_narrow, int n_steps)
 {
     struct model_config c = config_of(s);
     size_t n = (size_t)s->rows * ROW_TOKENS;
     struct feed feed = feed_new(n);
     const struct train_data data = {&feed, feed_next, feed_tell, feed_seek};
-    struct ops *o = gpu_ops(OPS_BF16, false);
+    struct ops *o =
+        is_narrow ? gpu_ops_narrow(false) : gpu_ops(OPS_BF16, false);
     struct train_settings settings;
     struct transformer *t = NULL;
     struct trainer *trainer = NULL;
@@ -184,11 +186,12 @@ static void train(const struct shape *s, int n_steps)
         must(trainer_step(trainer, &last, &err), &err);
     }
     rate = (double)n * n_steps / (seconds() - begin);
-    printf("{\"model\": \"%s\", \"rows\": %u, \"step_ms\": %.2f, "
+    printf("{\"model\": \"%s\", \"products\": \"%s\", \"rows\": %u, "
+           "\"step_ms\": %.2f, "
            "\"tokens_per_s\": %.0f, \"share\": %.3f, \"mbytes\": %zu, "
            "\"first_loss\": %.4f, \"last_loss\": %.4f}\n",
-           s->name, s->rows, (double)n / rate * 1e3, rate,
-           rate * operations(&c, transformer_n_parameters(t)) / peak,
+           s->name, is_narrow ? "fp8" : "bf16", s->rows, (double)n / rate * 1e3,
+           rate, rate * operations(&c, transformer_n_parameters(t)) / peak,
            t->n_bytes >> 20, first.loss, last.loss);
     fflush(stdout);
     trainer_free(trainer);
@@ -400,12 +403,13 @@ int main(int argc, char **argv)
     const char *name = argc > 2 ? argv[2] : "all";
     int n_steps = argc > 3 ? atoi(argv[3]) : 20;
     const char *what = argc > 1 ? argv[1] : "";
-    bool trains = strcmp(what, "train") == 0;
+    bool is_narrow = strcmp(what, "train-fp8") == 0;
+    bool trains = is_narrow || strcmp(what, "train") == 0;
     bool multiplies = strcmp(what, "products") == 0;
     size_t i;
 
     if (!trains && !multiplies && strcmp(what, "decode") != 0) {
-        fprintf(stderr, "usage: bench_gpu train|decode|products "
+        fprintf(stderr, "usage: bench_gpu train|train-fp8|decode|products "
                         "[32m|88m|287m|all] [STEPS]\n");
         return 2;
     }
@@ -414,7 +418,7 @@ int main(int argc, char **argv)
             strcmp(name, "all") == 0 || strcmp(name, shapes[i].name) == 0;
 
         if (is_wanted && trains) {
-            train(&shapes[i], n_steps > 0 ? n_steps : 20);
+            train(&shapes[i], is_narrow, n_steps > 0 ? n_steps : 20);
         } else if (is_wanted && multiplies) {
             products(&shapes[i]);
         } else if (is_wanted) {

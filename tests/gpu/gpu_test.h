@@ -102,15 +102,32 @@ static inline int test_result(void)
     return n_failed > 0;
 }
 
+static inline struct ops *gpu_ops_like(const struct ops_cuda_options *options)
+{
+    struct ops *o = NULL;
+    struct cwm_err err;
+
+    must(ops_cuda_new(options, &o, &err), &err);
+    return o;
+}
+
 static inline struct ops *gpu_ops(enum ops_type type, bool is_deterministic)
 {
     const struct ops_cuda_options options = {
         .type = type, .is_deterministic = is_deterministic};
-    struct ops *o = NULL;
-    struct cwm_err err;
 
-    must(ops_cuda_new(&options, &o, &err), &err);
-    return o;
+    return gpu_ops_like(&options);
+}
+
+/* In bf16, with products of 8 bits. */
+static inline struct ops *gpu_ops_narrow(bool is_deterministic)
+{
+    const struct ops_cuda_options options = {.type = OPS_BF16,
+                                             .is_deterministic =
+                                                 is_deterministic,
+                                             .is_narrow = true};
+
+    return gpu_ops_like(&options);
 }
 
 #endif /* TESTS_GPU_GPU_TEST_H */

@@ -104,6 +104,11 @@ class Test(train_command.Test):
         self.expect(2, "it has 200 words", *TRAIN, "-o", "x", "--init",
                     "small", "--steps", 1, "--row-tokens", 64)
 
+    def devices(self):
+        self.expect(2, "cannot compute in fp8 on a CPU", *TRAIN, "-o", "x8",
+                    "--steps", 1, "--row-tokens", 64, "--type", "fp8",
+                    "--device", "cpu")
+
     def no_room(self):
         self.expect(3, "could not write '/dev/full'", "model", "logits", "m",
                     "--ids", "ids.json", "-o", "/dev/full")
@@ -137,6 +142,7 @@ def main():
         test.make_shards()
         test.checkpoints()
         test.lengths()
+        test.devices()
         test.no_room()
     return 1 if test.bad else 0
 
