@@ -207,11 +207,16 @@ static int look(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
     return 0;
 }
 
-/* Somebody may end the loop from outside: a handler, another thread. */
+/* Somebody may end the loop from outside: a handler, another thread, what the
+ * collector calls. */
 static bool is_alone(const PyThreadState *state)
 {
+    PyObject *callbacks = state->interp->gc.callbacks; /* borrowed */
     struct sigaction now;
 
+    if (callbacks && PyList_GET_SIZE(callbacks) > 0) {
+        return false;
+    }
     for (int i = 1; i <= SIGRTMAX; i++) {
         if (i != SIGINT && i != SIGPROF && sigaction(i, NULL, &now) == 0 &&
             now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {

@@ -363,6 +363,21 @@ def wait(seen):
 def f(n):
     return wait(met)
 """,
+    "the collector tells": """
+import gc
+n_times, met = [0], []
+def hook(phase, info):
+    n_times[0] += 1
+    if n_times[0] > 4000:
+        met.append(1)
+gc.callbacks.append(hook)
+def wait(seen):
+    while not seen:
+        [[] for i in range(1000)]
+    return 1
+def f(n):
+    return wait(met)
+""",
     "which of two equals": "def f(n):\n    a = [0]\n    b = [0]\n"
                            "    for i in range(800000):\n        n = 1\n"
                            "    while a is not b:\n        b[0] = 0\n"
