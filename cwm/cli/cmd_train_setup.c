@@ -128,6 +128,37 @@ static enum cwm_rc load_tokenizer(struct train_setup *s, struct cwm_err *err)
     return rc;
 }
 
+/* Words that ask for another shape than that of --init are not passed over. */
+static enum cwm_rc check_alike(const struct train_fields *f,
+                               const struct model_config *c,
+                               struct cwm_err *err)
+{
+    const struct {
+        const char *name;
+        uint64_t asked;
+        uint32_t has;
+    } parts[] = {
+        {"layers", f->layers, c->n_layers},
+        {"width", f->width, c->d_model},
+        {"heads", f->heads, c->n_heads},
+        {"kv-heads", f->kv_heads, c->n_kv_heads},
+        {"ffn", f->ffn, c->d_ffn},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].asked > 0 && parts[i].asked != parts[i].has) {
+            return CWM_FAIL(err, CWM_USAGE,
+                            "cannot begin with '%s': --%s is %llu, and it has "
+                            "%u\nits shape is the model's: leave --%s out",
+                            f->init, parts[i].name,
+                            (unsigned long long)parts[i].asked, parts[i].has,
+                            parts[i].name);
+        }
+    }
+    return CWM_OK;
+}
+
 /* The shape of --init, or that of the words. */
 static enum cwm_rc choose_shape(struct train_setup *s, struct cwm_err *err)
 {
@@ -144,7 +175,7 @@ static enum cwm_rc choose_shape(struct train_setup *s, struct cwm_err *err)
                           "tokenizer %u",
                           s->fields->init, s->config.vocab_size, n_ids);
         }
-        return rc;
+        return rc == CWM_OK ? check_alike(s->fields, &s->config, err) : rc;
     }
     rc = read_real("rope-theta", s->fields->rope_theta, 2, 1e9, &theta, err);
     if (rc == CWM_OK) {

@@ -158,6 +158,10 @@ class Test(CommandTest):
                           steps=10)
         loss = json.loads(done.stdout)["loss"]
         self.check(f"--init forgot what was learned: {loss}", loss < 3.0)
+        done = self.train("wider", "--init", "straight/last", "--ffn", "999",
+                          code=2)
+        self.check("another shape than --init's is not named",
+                   "--ffn is 999" in done.stderr, done.stderr)
 
     def refuses(self):
         before = self.weights("straight")
