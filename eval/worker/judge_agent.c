@@ -87,6 +87,21 @@ static void add_text(struct cwm_buf *out, const char *text)
     cwm_buf_add(out, text, len);
 }
 
+/* What the exception is made from; nothing where that cannot be sent. */
+static void add_arguments(struct agent *a, PyObject *exception)
+{
+    PyObject *args = /* owned */
+        exception ? PyObject_GetAttrString(exception, "args") : NULL;
+    const size_t before = a->out.len;
+
+    if (!args || !judge_value_write(&a->side, args, &a->out) ||
+        a->out.len - before > MAX_TEXT_BYTES) {
+        a->out.len = before;
+    }
+    PyErr_Clear();
+    Py_XDECREF(args);
+}
+
 /* The error that is set becomes the answer. */
 static void answer_error(struct agent *a)
 {
@@ -105,6 +120,7 @@ static void answer_error(struct agent *a)
     cwm_buf_addc(&a->out, LINK_RAISED);
     add_text(&a->out, type ? builtin_name(type) : "SystemError");
     add_text(&a->out, bytes ? bytes : "");
+    add_arguments(a, value);
     Py_XDECREF(text);
     Py_XDECREF(type);
     Py_XDECREF(value);
@@ -367,6 +383,8 @@ static PyObject *operate(struct agent *a, enum link_operation what,
         return PyBool_FromLong(PyObject_IsTrue(object));
     case OPERATION_TEXT:
         return PyObject_Str(object);
+    case OPERATION_REPR:
+        return PyObject_Repr(object);
     case OPERATION_NAME:
         x = PyDict_GetItemWithError(a->names, name);
         if (!x && !PyErr_Occurred()) {

@@ -13,10 +13,9 @@
  *      endless loops: ms of CPU time (0: it
  *      is not), MiB of memory; opening,
  *      program, set-up (texts), names
- *   O  operation, object, name, arguments    E  exception's class and text
- *   X  code to be run in its namespace       S  an iterator's end
- *                                            C  as E: the text is no program
- *                                            H  the question has no end
+ *   O  operation, object, name, arguments    E  exception's class, text,
+ * arguments X  code to be run in its namespace       S  an iterator's end C  as
+ * E: the text is no program H  the question has no end
  */
 #ifndef EVAL_WORKER_JUDGE_LINK_H
 #define EVAL_WORKER_JUDGE_LINK_H
@@ -53,6 +52,7 @@ enum link_operation {
     OPERATION_TRUTH,
     OPERATION_TEXT, /* str() */
     OPERATION_NAME, /* a global: no object */
+    OPERATION_REPR,
 };
 
 /* False: the other side is gone, or errno. */

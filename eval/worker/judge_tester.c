@@ -16,6 +16,7 @@
 #include "eval/worker/judge_agent.h"
 #include "eval/worker/judge_known.h"
 #include "eval/worker/judge_link.h"
+#include "eval/worker/judge_raise.h"
 #include "eval/worker/judge_value.h"
 
 #define STATUS_OURS 3
@@ -28,7 +29,8 @@
 
 /*
  * What a test sees of the candidate's objects.  It compares by identity:
- * equality would be the candidate's word.  Names with two underscores are not
+ * equality would be the candidate's word, and so would be `in`, but where the
+ * candidate was to write a class.  Names with two underscores are not
  * asked for: Python itself looks for many on any object.
  */
 static const char classes_text[] =
@@ -55,11 +57,18 @@ static const char classes_text[] =
     "    def __setitem__(self, key, value):\n"
     "        ask(7, self._n, '', (key, value), None)\n"
     "    def __contains__(self, value):\n"
-    "        return ask(8, self._n, '', (value,), None)\n"
+    "        if is_class():\n"
+    "            return ask(8, self._n, '', (value,), None)\n"
+    "        for x in self:\n"
+    "            if x is value or x == value:\n"
+    "                return True\n"
+    "        return False\n"
     "    def __bool__(self):\n"
     "        return ask(9, self._n, '', (), None)\n"
     "    def __str__(self):\n"
     "        return ask(10, self._n, '', (), None)\n"
+    "    def __repr__(self):\n"
+    "        return ask(12, self._n, '', (), None)\n"
     "class Names(dict):\n"
     "    def __missing__(self, name):\n"
     "        return find(name)\n";
@@ -305,49 +314,6 @@ static void add_text(const char *text, size_t len)
     cwm_buf_add(&tester.question, len ? text : "", len);
 }
 
-static bool take_text(const uint8_t **at, const uint8_t *end,
-                      const char **ret_text, size_t *ret_len)
-{
-    uint32_t len;
-
-    if (!link_get_u32(at, end, &len) || len > (size_t)(end - *at)) {
-        return false;
-    }
-    *ret_text = (const char *)*at;
-    *ret_len = len;
-    *at += len;
-    return true;
-}
-
-/* The exception that the candidate says it has, as a class of ours. */
-static void raise_answer(const uint8_t *at, const uint8_t *end)
-{
-    const char *name;
-    const char *text;
-    size_t name_len;
-    size_t text_len;
-    PyObject *key;  /* owned */
-    PyObject *type; /* borrowed */
-    PyObject *what; /* owned */
-
-    if (!take_text(&at, end, &name, &name_len) ||
-        !take_text(&at, end, &text, &text_len)) {
-        PyErr_SetString(PyExc_ValueError, "an answer that breaks off");
-        return;
-    }
-    key = PyUnicode_DecodeUTF8(name, (Py_ssize_t)name_len, "replace");
-    what = PyUnicode_DecodeUTF8(text, (Py_ssize_t)text_len, "replace");
-    type = key ? PyDict_GetItem(PyEval_GetBuiltins(), key) : NULL;
-    if (!type || !PyExceptionClass_Check(type)) {
-        type = PyExc_Exception;
-    }
-    if (what) {
-        PyErr_SetObject(type, what);
-    }
-    Py_XDECREF(key);
-    Py_XDECREF(what);
-}
-
 /* What a call changed in its arguments, done to the test's own. */
 static bool change(PyObject *arg, PyObject *now)
 {
@@ -417,7 +383,7 @@ static PyObject *take_answer(PyObject *args)
         PyErr_SetNone(PyExc_StopIteration);
         return NULL;
     case LINK_RAISED:
-        raise_answer(at, end);
+        judge_raise(&tester.side, at, end);
         return NULL;
     default:
         PyErr_SetString(PyExc_ValueError, "an answer that is none");
@@ -479,6 +445,40 @@ static PyObject *ask(PyObject *self, PyObject *words)
 }
 
 static PyMethodDef ask_method = {"ask", ask, METH_VARARGS, NULL};
+
+/* `class NAME` in the text? */
+static bool defines_class(const struct judge_text *text,
+                          const struct judge_text *name)
+{
+    static const char word[] = "class ";
+    const char *at = text->data;
+    const char *end = at ? at + text->len : at;
+
+    while (at && (at = memmem(at, (size_t)(end - at), word, sizeof word - 1)) !=
+                     NULL) {
+        at += sizeof word - 1;
+        if ((size_t)(end - at) > name->len &&
+            memcmp(at, name->data, name->len) == 0 &&
+            strchr(" (:", at[name->len])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* is_class(): was the candidate to write a class? */
+static PyObject *is_class(PyObject *self, PyObject *none)
+{
+    const struct judge_request *r = tester.request;
+
+    (void)self;
+    (void)none;
+    return PyBool_FromLong(r->entry.len > 0 &&
+                           (defines_class(&r->prelude, &r->entry) ||
+                            defines_class(&r->reference, &r->entry)));
+}
+
+static PyMethodDef is_class_method = {"is_class", is_class, METH_NOARGS, NULL};
 
 /* ---- names ---- */
 
@@ -563,17 +563,19 @@ static PyMethodDef find_method = {"find", find, METH_O, NULL};
 
 bool judge_tester_prepare(void)
 {
-    PyObject *names = PyDict_New();                        /* owned */
-    PyObject *asks = PyCFunction_New(&ask_method, NULL);   /* owned */
-    PyObject *finds = PyCFunction_New(&find_method, NULL); /* owned */
-    PyObject *result = NULL;                               /* owned */
+    PyObject *names = PyDict_New();                         /* owned */
+    PyObject *asks = PyCFunction_New(&ask_method, NULL);    /* owned */
+    PyObject *finds = PyCFunction_New(&find_method, NULL);  /* owned */
+    PyObject *is = PyCFunction_New(&is_class_method, NULL); /* owned */
+    PyObject *result = NULL;                                /* owned */
 
-    if (names && asks && finds &&
+    if (names && asks && finds && is &&
         PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) ==
             0 &&
         PyDict_SetItemString(names, "__name__", Py_None) == 0 &&
         PyDict_SetItemString(names, "ask", asks) == 0 &&
-        PyDict_SetItemString(names, "find", finds) == 0) {
+        PyDict_SetItemString(names, "find", finds) == 0 &&
+        PyDict_SetItemString(names, "is_class", is) == 0) {
         result =
             PyRun_StringFlags(classes_text, Py_file_input, names, names, NULL);
     }
@@ -584,6 +586,7 @@ bool judge_tester_prepare(void)
         Py_XINCREF(names_type);
     }
     Py_XDECREF(result);
+    Py_XDECREF(is);
     Py_XDECREF(finds);
     Py_XDECREF(asks);
     Py_XDECREF(names);
