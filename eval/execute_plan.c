@@ -9,7 +9,7 @@
 #define MAX_PROGRAM_BYTES ((size_t)1 << 30)
 
 /* Verdicts of a judge that decides otherwise are others. */
-#define JUDGE_VERSION 3u
+#define JUDGE_VERSION 4u
 
 static enum cwm_rc no_memory(struct cwm_err *err)
 {

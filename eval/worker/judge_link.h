@@ -13,9 +13,11 @@
  *      endless loops: ms of CPU time (0: it
  *      is not), MiB of memory; opening,
  *      program, set-up (texts), names
- *   O  operation, object, name, arguments    E  exception's class, text,
- * arguments X  code to be run in its namespace       S  an iterator's end C  as
- * E: the text is no program H  the question has no end
+ *   O  operation, object, name, arguments    E  exception's class, text, what
+ *                                               it is made from
+ *   X  code to be run in its namespace       S  an iterator's end
+ *                                            C  as E: the text is no program
+ *                                            H  the question has no end
  */
 #ifndef EVAL_WORKER_JUDGE_LINK_H
 #define EVAL_WORKER_JUDGE_LINK_H
