@@ -308,20 +308,32 @@ static void take_hello(struct join *j, struct hello *h, int *ret_fd)
     *ret_fd = fd;
 }
 
+/* Addresses of rank 0's machine, owned by the caller; else what getaddrinfo()
+ * says.  "localhost" is this machine also where no file names it. */
+static int find_addresses(const struct comm_place *p, struct addrinfo **ret_all)
+{
+    const struct addrinfo wanted = {.ai_family = AF_UNSPEC,
+                                    .ai_socktype = SOCK_STREAM};
+    char port[8];
+    int failed;
+
+    snprintf(port, sizeof port, "%u", p->port);
+    failed = getaddrinfo(p->host, port, &wanted, ret_all);
+    if (failed != 0 && strcmp(p->host, "localhost") == 0) {
+        failed = getaddrinfo("127.0.0.1", port, &wanted, ret_all);
+    }
+    return failed;
+}
+
 /* ---- rank 0 ---------------------------------------------------------------
  */
 
 static enum cwm_rc listen_as_master(struct join *j, struct cwm_err *err)
 {
-    const struct addrinfo wanted = {.ai_family = AF_UNSPEC,
-                                    .ai_socktype = SOCK_STREAM};
     const struct comm_place *p = &j->c->place;
     struct addrinfo *all = NULL; /* owned */
-    char port[8];
-    int failed;
+    int failed = find_addresses(p, &all);
 
-    snprintf(port, sizeof port, "%u", p->port);
-    failed = getaddrinfo(p->host, port, &wanted, &all);
     if (failed != 0) {
         return CWM_FAIL(err, CWM_SYSTEM,
                         "could not find the address of '%s': "
@@ -481,15 +493,10 @@ static void welcome_all(const struct join *j, const char *why_not)
 /* Rank 0's machine may come later, and so may its name. */
 static int look_for_master(struct join *j, int *ret_failed)
 {
-    const struct addrinfo wanted = {.ai_family = AF_UNSPEC,
-                                    .ai_socktype = SOCK_STREAM};
-    const struct comm_place *p = &j->c->place;
     struct addrinfo *all = NULL; /* owned */
-    char port[8];
     int fd = -1;
 
-    snprintf(port, sizeof port, "%u", p->port);
-    if (getaddrinfo(p->host, port, &wanted, &all) != 0) {
+    if (find_addresses(&j->c->place, &all) != 0) {
         *ret_failed = EHOSTUNREACH;
         return -1;
     }
